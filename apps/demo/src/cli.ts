@@ -1,0 +1,68 @@
+import { Command, CommanderError } from "commander";
+import { chatCommand } from "./commands/chat";
+import { generateCommand } from "./commands/generate";
+import { modelsCommand } from "./commands/models";
+import { exitCodes, InterruptedError, oneLine } from "./exit";
+import { createStyle } from "./presenters/style";
+import { defaultPrompt } from "./read-prompt";
+
+const examples = `
+Examples:
+  npm run demo
+  npm run demo -- generate --prompt "Write a haiku about the sea." --temperature 0.7 --seed 1
+  npm run demo -- generate --raw --prompt "The capital of France is" --max-tokens 8 --json
+  npm run demo -- chat --system "You are a pirate."
+  npm run demo -- models pull smollm2-135m-instruct`;
+
+function createProgram(): Command {
+  const program = new Command("npm run demo --")
+    .description("Generate text with a language model, on this machine.")
+    .usage("[generate|chat|models] [options]")
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) })
+    .addHelpText("after", examples);
+  for (const command of [generateCommand(), chatCommand(), modelsCommand()]) {
+    program.addCommand(command.copyInheritedSettings(program));
+    for (const child of command.commands) child.copyInheritedSettings(command);
+  }
+  return program;
+}
+
+/** Without a command, a prompt is answered: the one of the options, or the default one. */
+function withDefaultCommand(parameters: readonly string[]): readonly string[] {
+  const [first] = parameters;
+  // Not left to `generate`: a bare run must not wait for a standard input that nobody writes to.
+  if (first === undefined) return ["generate", "--prompt", defaultPrompt];
+  const isOption = first.startsWith("-") && first !== "-h" && first !== "--help";
+  return isOption ? ["generate", ...parameters] : parameters;
+}
+
+function report(error: unknown): void {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode;
+  } else if (error instanceof InterruptedError) {
+    process.exitCode = error.exitCode;
+    process.stderr.write("stopped\n");
+  } else {
+    process.exitCode = exitCodes.failure;
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`${createStyle(process.stderr).red("error:")} ${oneLine(message)}\n`);
+  }
+}
+
+/** A reader that has seen enough (`| head`) is no error. */
+function endQuietlyWithReader(): void {
+  const onError = (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  };
+  process.stdout.on("error", onError);
+  process.stderr.on("error", onError);
+}
+
+endQuietlyWithReader();
+try {
+  await createProgram().parseAsync(withDefaultCommand(process.argv.slice(2)), { from: "user" });
+} catch (error) {
+  report(error);
+}

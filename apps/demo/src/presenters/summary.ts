@@ -1,0 +1,75 @@
+import type { GenerationResult, LanguageModel } from "@x/models";
+import { formatBytes, formatCount, formatDuration } from "./units";
+
+/** What ran: a model on a device with its kernels. */
+export type RunningModel = Pick<LanguageModel, "device" | "kernels">;
+
+const finishes: Readonly<Record<GenerationResult["finishReason"], string>> = {
+  stop: "ended by the model",
+  length: "cut at the limit",
+  abort: "stopped by you",
+};
+
+/** Highest resident memory of this process so far, in bytes. */
+export function peakMemoryBytes(): number {
+  return process.resourceUsage().maxRSS * 1024;
+}
+
+/** Two lines about a finished answer. */
+export function summarize(
+  result: GenerationResult,
+  { device, kernels }: RunningModel,
+  peakBytes: number,
+): string {
+  const cached = result.cachedTokens > 0 ? ` (${result.cachedTokens} cached)` : "";
+  const counts = [
+    `${formatCount(result.promptTokens, "prompt token")}${cached}`,
+    formatCount(result.completionTokens, "new token"),
+    finishes[result.finishReason],
+  ];
+  const speed = [
+    `first token ${formatDuration(result.timeToFirstTokenMs)}`,
+    `${result.decodeTokensPerSecond.toFixed(1)} tokens/s`,
+    `peak memory ${formatBytes(peakBytes)}`,
+    `${device}, ${kernels} kernels`,
+  ];
+  return `${counts.join(" · ")}\n${speed.join(" · ")}\n`;
+}
+
+/** The answer with its figures, as `--json` prints it. */
+export interface AnswerRecord {
+  readonly model: string;
+  readonly device: string;
+  readonly kernels: string;
+  readonly text: string;
+  /** Generated token ids. */
+  readonly tokens: readonly number[];
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly timeToFirstTokenMs: number;
+  readonly decodeTokensPerSecond: number;
+  readonly peakRssBytes: number;
+  readonly finishReason: GenerationResult["finishReason"];
+}
+
+/** Builds what `--json` prints. */
+export function toAnswerRecord(
+  model: string,
+  result: GenerationResult,
+  { device, kernels }: RunningModel,
+  peakRssBytes: number,
+): AnswerRecord {
+  return {
+    model,
+    device,
+    kernels,
+    text: result.text,
+    tokens: [...result.tokenIds],
+    promptTokens: result.promptTokens,
+    completionTokens: result.completionTokens,
+    timeToFirstTokenMs: result.timeToFirstTokenMs,
+    decodeTokensPerSecond: result.decodeTokensPerSecond,
+    peakRssBytes,
+    finishReason: result.finishReason,
+  };
+}

@@ -1,0 +1,35 @@
+import { writeFileSync } from "node:fs";
+import { Command, InvalidArgumentError } from "commander";
+import type { BenchRow, BenchSuite } from "./bench-row";
+import { formatTable } from "./format-table";
+import { decodeSuite } from "./suites/decode";
+
+const suites: readonly BenchSuite[] = [decodeSuite];
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("Use 1 or more.");
+  return value;
+}
+
+const program = new Command("bench")
+  .description("Runs our code and its peers alternately in one process, and prints medians.")
+  .argument("<suite>", suites.map(({ name, description }) => `${name}: ${description}`).join("; "))
+  .option("--rounds <count>", "alternating rounds", positiveInteger, 5)
+  .option("--json <file>", "write the rows to a file as well")
+  .action(async (suiteName: string, options: { rounds: number; json?: string }) => {
+    const suite = suites.find(({ name }) => name === suiteName);
+    if (suite === undefined) {
+      const known = suites.map(({ name }) => name).join(", ");
+      program.error(`unknown suite "${suiteName}"; use one of ${known}`);
+    }
+    const rows: BenchRow[] = await suite.run({
+      rounds: options.rounds,
+      log: (line) => process.stderr.write(`${line}\n`),
+    });
+    process.stdout.write(formatTable(rows));
+    if (options.json !== undefined)
+      writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
+  });
+
+await program.parseAsync();

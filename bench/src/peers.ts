@@ -1,0 +1,39 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const peersDirectory = fileURLToPath(new URL("../peers/", import.meta.url));
+
+/** A peer's model, ready to decode. */
+export interface DecodePeer {
+  decode(request: { promptTokens: number[]; newTokens: number }): Promise<DecodeMeasurement>;
+  dispose(): Promise<void>;
+}
+
+/** Times of one prompt and one answer. */
+export interface DecodeMeasurement {
+  readonly prefillMs: number;
+  /** Of all new tokens but the first, which the prompt's last step gives. */
+  readonly decodeMs: number;
+  readonly tokens: readonly number[];
+}
+
+/**
+ * Imports a module of `bench/peers`, which is outside the workspace so that no user installs the
+ * peers: their packages are installed at the first run.
+ */
+export async function importPeer<Module>(
+  file: string,
+  log: (line: string) => void,
+): Promise<Module> {
+  if (!existsSync(`${peersDirectory}node_modules`)) {
+    log("installing the peers …");
+    const install = spawnSync("npm", ["install", "--no-audit", "--no-fund"], {
+      cwd: peersDirectory,
+      stdio: ["ignore", 2, 2],
+      shell: process.platform === "win32",
+    });
+    if (install.status !== 0) throw new Error("the peers could not be installed");
+  }
+  return (await import(new URL(`../peers/${file}`, import.meta.url).href)) as Module;
+}

@@ -1,0 +1,221 @@
+import { DynamicCache } from "@x/kvcache";
+import {
+  add,
+  assign,
+  type Device,
+  embedding,
+  empty,
+  linear,
+  mul,
+  rmsNorm,
+  rotaryEmbedding,
+  silu,
+  type Tensor,
+  tensor,
+  tidy,
+} from "@x/tensor";
+import type { CausalLM, SequenceChunk, SequenceState } from "../causal-lm";
+import { ContextLengthError, InvalidArgumentError } from "../errors";
+import { groupedQueryAttention } from "./grouped-query-attention";
+import type { LlamaConfig } from "./llama-config";
+import type { LlamaLayerWeights, LlamaWeights } from "./llama-weights";
+import { type RotaryTables, rotaryTables } from "./rotary-tables";
+
+/** A batch as the layers see it: `N` tokens, and which of them belong to which sequence. */
+interface FlatBatch {
+  readonly positions: Tensor;
+  readonly sequences: readonly { cache: DynamicCache; start: number; end: number }[];
+}
+
+/**
+ * The Llama architecture (Touvron et al. 2023, arXiv 2302.13971): pre-normalization with RMSNorm,
+ * rotary positions, grouped-query attention, SwiGLU feed-forward (Shazeer 2020, arXiv 2002.05202).
+ */
+export class Llama implements CausalLM {
+  readonly config: LlamaConfig;
+  readonly device: Device;
+  readonly #weights: LlamaWeights;
+  readonly #rotary: RotaryTables;
+
+  /** Takes over `weights` and `device`: {@link Llama.dispose} disposes both. */
+  constructor(config: LlamaConfig, weights: LlamaWeights, device: Device) {
+    this.config = config;
+    this.device = device;
+    this.#weights = weights;
+    this.#rotary = rotaryTables(device, config.contextLength, {
+      dimension: config.rotaryDimension,
+      base: config.rotaryBase,
+      linearFactor: config.rotaryLinearFactor,
+      ...(weights.frequencyFactors && { frequencyFactors: weights.frequencyFactors }),
+    });
+  }
+
+  createState(): SequenceState {
+    const { layers, kvHeads, headDim } = this.config;
+    return new LlamaState(new DynamicCache({ device: this.device, layers, kvHeads, headDim }));
+  }
+
+  forward(batch: readonly SequenceChunk[]): Tensor {
+    this.#assertBatch(batch);
+    const lengths = batch.map(({ state }) => state.length);
+    try {
+      return tidy(() => this.#forward(batch));
+    } catch (error) {
+      // Layers may have appended already; a failed step must leave no trace.
+      for (const [index, { state }] of batch.entries()) state.crop(lengths[index] ?? 0);
+      throw error;
+    }
+  }
+
+  dispose(): void {
+    this.device.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #forward(batch: readonly SequenceChunk[]): Tensor {
+    const tokenIds = batch.flatMap((chunk) => Array.from(chunk.tokenIds));
+    const flat = this.#flatten(batch);
+    let hidden = embedding(this.#weights.embedding, this.#integers(tokenIds)); // [N, C]
+    for (const [layer, weights] of this.#weights.layers.entries()) {
+      hidden = tidy(() => this.#block(hidden, weights, layer, flat));
+    }
+    const rows = embedding(hidden, this.#integers(logitRows(batch))); // [R, C]
+    return linear(this.#norm(rows, this.#weights.outputNorm), this.#weights.head); // [R, V]
+  }
+
+  #block(input: Tensor, weights: LlamaLayerWeights, layer: number, flat: FlatBatch): Tensor {
+    const normed = this.#norm(input, weights.attentionNorm);
+    const attended = this.#attention(normed, weights, layer, flat);
+    const residual = add(input, linear(attended, weights.attentionOutput));
+    const wide = this.#norm(residual, weights.feedForwardNorm);
+    const gated = mul(silu(linear(wide, weights.gate)), linear(wide, weights.up));
+    return add(residual, linear(gated, weights.down));
+  }
+
+  #attention(
+    input: Tensor,
+    weights: LlamaLayerWeights,
+    layer: number,
+    { positions, sequences }: FlatBatch,
+  ): Tensor {
+    const { heads, kvHeads, headDim } = this.config;
+    const tokens = input.dimension(0);
+    const split = (weight: Tensor, count: number) =>
+      linear(input, weight).reshape([tokens, count, headDim]); // [N, H, D]
+    const queries = this.#rotate(split(weights.query, heads), positions);
+    const keys = this.#rotate(split(weights.key, kvHeads), positions);
+    const values = split(weights.value, kvHeads);
+    const attend = ({ cache, start, end }: FlatBatch["sequences"][number]) =>
+      groupedQueryAttention(
+        queries.slice(0, start, end),
+        cache.update(layer, keys.slice(0, start, end), values.slice(0, start, end)),
+      );
+    const [only, ...others] = sequences;
+    if (only !== undefined && others.length === 0) return attend(only);
+    const output = empty([tokens, heads * headDim], { device: this.device });
+    for (const sequence of sequences) {
+      assign(output.slice(0, sequence.start, sequence.end), attend(sequence));
+    }
+    return output;
+  }
+
+  /** GGUF files hold the query and key rows of Llama in the order of interleaved pairs. */
+  #rotate(input: Tensor, positions: Tensor): Tensor {
+    const { cosine, sine } = this.#rotary;
+    return rotaryEmbedding(input, cosine, sine, positions, { interleaved: true });
+  }
+
+  #norm(input: Tensor, weight: Tensor): Tensor {
+    return rmsNorm(input, weight, { epsilon: this.config.normEpsilon });
+  }
+
+  #flatten(batch: readonly SequenceChunk[]): FlatBatch {
+    const positions: number[] = [];
+    const sequences = batch.map(({ state, tokenIds }) => {
+      const start = positions.length;
+      for (let index = 0; index < tokenIds.length; index++) positions.push(state.length + index);
+      return { cache: (state as LlamaState).cache, start, end: positions.length };
+    });
+    return { positions: this.#integers(positions), sequences };
+  }
+
+  #integers(values: readonly number[]): Tensor {
+    return tensor(values, [values.length], { device: this.device, dtype: "int32" });
+  }
+
+  #assertBatch(batch: readonly SequenceChunk[]): void {
+    const { contextLength, vocabularySize } = this.config;
+    if (batch.length === 0) throw new InvalidArgumentError("forward: the batch holds no chunk");
+    const states = new Set<SequenceState>();
+    for (const { state, tokenIds } of batch) {
+      if (!(state instanceof LlamaState) || states.has(state)) {
+        throw new InvalidArgumentError(
+          "forward: give each chunk a state of its own, made by this model's createState()",
+        );
+      }
+      states.add(state);
+      if (tokenIds.length === 0) throw new InvalidArgumentError("forward: a chunk holds no token");
+      const invalid = Array.from(tokenIds).find(
+        (id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize,
+      );
+      if (invalid !== undefined) {
+        throw new InvalidArgumentError(
+          `forward: token id ${invalid} is not of the vocabulary; use 0 to ${vocabularySize - 1}`,
+          { tokenId: invalid, vocabularySize },
+        );
+      }
+      const total = state.length + tokenIds.length;
+      if (total > contextLength) {
+        throw new ContextLengthError(
+          `forward: ${total} tokens exceed the context of ${contextLength}; shorten the sequence`,
+          { total, contextLength },
+        );
+      }
+    }
+  }
+}
+
+/** The key/value cache of one sequence. */
+class LlamaState implements SequenceState {
+  readonly cache: DynamicCache;
+
+  constructor(cache: DynamicCache) {
+    this.cache = cache;
+  }
+
+  get length(): number {
+    return this.cache.length();
+  }
+
+  get bytes(): number {
+    return this.cache.bytes;
+  }
+
+  crop(length: number): void {
+    this.cache.crop(length);
+  }
+
+  dispose(): void {
+    this.cache.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Rows of the flat batch whose logits are asked for. */
+function logitRows(batch: readonly SequenceChunk[]): number[] {
+  const rows: number[] = [];
+  let start = 0;
+  for (const { tokenIds, logits = "last" } of batch) {
+    const end = start + tokenIds.length;
+    const first = logits === "all" ? start : logits === "last" ? end - 1 : end;
+    for (let row = first; row < end; row++) rows.push(row);
+    start = end;
+  }
+  return rows;
+}

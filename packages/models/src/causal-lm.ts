@@ -1,0 +1,56 @@
+import type { Device, Tensor } from "@x/tensor";
+
+/** Sizes of a language model, as its checkpoint states them. */
+export interface CausalLMConfig {
+  /** Architecture by its GGUF name: `llama`. */
+  readonly architecture: string;
+  readonly vocabularySize: number;
+  /** Most tokens of one sequence, prompt and answer together. */
+  readonly contextLength: number;
+  readonly layers: number;
+  /** Width of the residual stream. */
+  readonly hiddenSize: number;
+}
+
+/** What a model remembers of one sequence: a key/value cache, or a recurrent state. */
+export interface SequenceState extends Disposable {
+  /** Tokens taken in so far. */
+  readonly length: number;
+  /** Bytes that the state holds. */
+  readonly bytes: number;
+  /** Forgets all but the first `length` tokens. */
+  crop(length: number): void;
+  dispose(): void;
+}
+
+/** Consecutive tokens of one sequence, to be appended to its state. */
+export interface SequenceChunk {
+  readonly state: SequenceState;
+  /** Token ids, at least one. */
+  readonly tokenIds: ArrayLike<number>;
+  /** Rows of logits to compute: of the chunk's last token (default), of all, or of none. */
+  readonly logits?: "last" | "all" | "none";
+}
+
+/**
+ * A causal language model: whatever mixes the tokens inside, it takes chunks of sequences with
+ * their states and gives the logits of the next tokens.
+ */
+export interface CausalLM extends Disposable {
+  readonly config: CausalLMConfig;
+  readonly device: Device;
+  /** An empty state for a new sequence. */
+  createState(): SequenceState;
+  /**
+   * One step over a flattened batch: `N` tokens of one or more sequences.
+   *
+   * @param batch - Chunks of different sequences, in any order.
+   * @returns Logits, float32 `[R, V]`: the rows that the chunks asked for, in their order. Dispose
+   * it.
+   * @throws {ContextLengthError} when a chunk does not fit its sequence's context;
+   * {@link InvalidArgumentError} when a chunk is empty, a token id is not of the vocabulary or a
+   * state is not this model's or comes twice. No state changes then.
+   */
+  forward(batch: readonly SequenceChunk[]): Tensor;
+  dispose(): void;
+}

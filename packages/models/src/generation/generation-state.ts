@@ -1,0 +1,80 @@
+import type { CausalLM, SequenceState } from "../causal-lm";
+import { InvalidArgumentError } from "../errors";
+
+/**
+ * The tokens of one sequence with the model's state of them. Given to successive calls of
+ * `generate`, it spares the computation of what their prompts have in common: a conversation costs
+ * only its new turn.
+ */
+export class GenerationState implements Disposable {
+  readonly #state: SequenceState;
+  #tokenIds: number[] = [];
+  #busy = false;
+
+  constructor(model: CausalLM) {
+    this.#state = model.createState();
+  }
+
+  /** The tokens that the state covers. */
+  get tokenIds(): readonly number[] {
+    return this.#tokenIds;
+  }
+
+  /** Bytes that the state holds. */
+  get bytes(): number {
+    return this.#state.bytes;
+  }
+
+  /** The model's state, with which to call `forward`. */
+  get sequence(): SequenceState {
+    return this.#state;
+  }
+
+  /** Notes tokens that a `forward` took in. */
+  append(tokenIds: readonly number[]): void {
+    this.#tokenIds = this.#tokenIds.concat(tokenIds);
+  }
+
+  /**
+   * Keeps what the state has in common with `tokenIds`, but never all of them: the last token has
+   * to be computed for its logits.
+   *
+   * @returns Number of tokens kept.
+   */
+  rewindTo(tokenIds: readonly number[]): number {
+    const limit = Math.min(this.#tokenIds.length, tokenIds.length - 1);
+    let common = 0;
+    while (common < limit && this.#tokenIds[common] === tokenIds[common]) common++;
+    this.#state.crop(common);
+    this.#tokenIds = this.#tokenIds.slice(0, common);
+    return common;
+  }
+
+  /**
+   * Reserves the state for one generation at a time.
+   *
+   * @throws {InvalidArgumentError} while another one runs on it.
+   */
+  acquire(): void {
+    if (this.#busy) {
+      throw new InvalidArgumentError(
+        "generate: another generation runs on this state; wait for it or use a state of its own",
+      );
+    }
+    this.#busy = true;
+  }
+
+  /** Ends the reservation. */
+  release(): void {
+    this.#busy = false;
+  }
+
+  dispose(): void {
+    this.#state.dispose();
+    this.#tokenIds = [];
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Language models from GGUF files: reader, tokenizer, chat template, sampling, architectures.
+ *
+ * @packageDocumentation
+ */
+export { Llama } from "./architectures/llama";
+export { type LlamaConfig, readLlamaConfig } from "./architectures/llama-config";
+export {
+  type LlamaLayerWeights,
+  type LlamaWeights,
+  loadLlamaWeights,
+  type WeightLoadingOptions,
+} from "./architectures/llama-weights";
+export type { CausalLM, CausalLMConfig, SequenceChunk, SequenceState } from "./causal-lm";
+export { type ChatMessage, type ChatRenderOptions, ChatTemplate } from "./chat/chat-template";
+export { encodeChat } from "./chat/encode-chat";
+export * from "./errors";
+export {
+  type GenerateOptions,
+  type GenerationEvent,
+  type GenerationResult,
+  generate,
+  type TextModel,
+} from "./generation/generate";
+export { GenerationState } from "./generation/generation-state";
+export {
+  type ByteSource,
+  byteSourceFromBlob,
+  byteSourceFromBuffer,
+} from "./gguf/byte-source";
+export type { GgufMetadata } from "./gguf/metadata";
+export { type GgufFile, type ReadGgufOptions, readGguf } from "./gguf/read-gguf";
+export type { GgufTensorInfo } from "./gguf/read-tensor-infos";
+export type { GgufTensorType } from "./gguf/tensor-type";
+export { LanguageModel } from "./language-model";
+export { type LoadModelOptions, loadModel } from "./load-model";
+export { Sampler } from "./sampling/sampler";
+export type { SamplingOptions } from "./sampling/sampling-options";
+export { TextStream } from "./tokenizer/text-stream";
+export { Tokenizer } from "./tokenizer/tokenizer";

@@ -1,0 +1,69 @@
+import { createDevice, type Device, type DeviceName, type KernelChoice } from "@x/tensor";
+import { Llama } from "./architectures/llama";
+import { readLlamaConfig } from "./architectures/llama-config";
+import { loadLlamaWeights, type WeightLoadingOptions } from "./architectures/llama-weights";
+import { ChatTemplate } from "./chat/chat-template";
+import { UnsupportedModelError } from "./errors";
+import type { ByteSource } from "./gguf/byte-source";
+import { type GgufFile, readGguf } from "./gguf/read-gguf";
+import { LanguageModel } from "./language-model";
+import { Tokenizer } from "./tokenizer/tokenizer";
+
+/** Settings of {@link loadModel}. */
+export interface LoadModelOptions extends WeightLoadingOptions {
+  /** Default: the fastest that runs here. */
+  readonly device?: DeviceName | undefined;
+  /** `gpujs` runs every operation by its gpu.js definition. Default `auto`. */
+  readonly kernels?: KernelChoice | undefined;
+}
+
+/**
+ * Loads a language model from a GGUF file. Everything that can be checked is checked before memory
+ * is taken for the weights; the weights are read straight into the device's memory, packed.
+ *
+ * @param source - An open file: `openFile` of `@x/models/node`, or a Blob in a browser. It can be
+ * closed afterwards.
+ * @throws {GgufError} when the file is damaged, {@link UnsupportedModelError} when its architecture,
+ * quantization or tokenizer has no implementation here; the signal's reason when aborted. All memory
+ * is given back then.
+ *
+ * @example
+ * ```ts
+ * const file = await openFile(await resolveModel("smollm2-135m-instruct"));
+ * using model = await loadModel(file);
+ * const prompt = model.encodeChat([{ role: "user", content: "Name three rivers." }]);
+ * for await (const event of model.generate(prompt, { maxTokens: 64 })) {
+ *   if (event.type === "text-delta") process.stdout.write(event.text);
+ * }
+ * ```
+ */
+export async function loadModel(
+  source: ByteSource,
+  { device: deviceName, kernels, signal, onProgress }: LoadModelOptions = {},
+): Promise<LanguageModel> {
+  const file = await readGguf(source, { ...(signal && { signal }) });
+  const config = readConfig(file);
+  const tokenizer = Tokenizer.fromGguf(file.metadata);
+  const chatTemplate = ChatTemplate.fromGguf(file.metadata, tokenizer);
+  const device = await createDevice(deviceName, { ...(kernels && { kernels }) });
+  try {
+    const weights = await loadLlamaWeights(file, config, device, { signal, onProgress });
+    const model = new Llama(config, weights, device);
+    const name = file.metadata.getString("general.name", source.name);
+    return new LanguageModel({ name, model, tokenizer, chatTemplate });
+  } catch (error) {
+    (device satisfies Device).dispose();
+    throw error;
+  }
+}
+
+function readConfig(file: GgufFile) {
+  const architecture = file.metadata.getString("general.architecture");
+  if (architecture !== "llama") {
+    throw new UnsupportedModelError(
+      `architecture "${architecture}" has no implementation here; use a llama model`,
+      { architecture },
+    );
+  }
+  return readLlamaConfig(file);
+}

@@ -1,0 +1,23 @@
+/**
+ * Model files for Node: named models from the cache or the Hugging Face hub, and files on disk.
+ *
+ * @packageDocumentation
+ */
+export { defaultCacheDirectory } from "./hub/cache-directory";
+export type { DownloadFailureReason } from "./hub/download-file";
+export { openFile } from "./hub/file-source";
+export {
+  type ModelName,
+  type ModelRegistry,
+  type ModelRegistryEntry,
+  modelRegistry,
+} from "./hub/model-registry";
+export {
+  type CachedModel,
+  type DownloadProgress,
+  type FallbackRequest,
+  findCachedModel,
+  type ResolveModelOptions,
+  resolveModel,
+} from "./hub/resolve-model";
+export type { FileVerdict } from "./hub/verified-file";

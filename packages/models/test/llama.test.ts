@@ -1,0 +1,109 @@
+import type { Tensor } from "@x/tensor";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { byteSourceFromBuffer, type LanguageModel, loadModel } from "../src/index";
+import { tinyLlama } from "./support/tiny-llama";
+
+const tokenIds = [5, 77, 130, 9, 200, 41, 3, 88, 120, 14, 60, 250];
+
+function read(logits: Tensor): Float32Array {
+  using owned = logits;
+  return owned.dataSync() as Float32Array;
+}
+
+function expectClose(actual: Float32Array, expected: Float32Array, bound: number): void {
+  expect(actual.length).toBe(expected.length);
+  expect(actual.every(Number.isFinite)).toBe(true);
+  const errors = actual.map((value, index) => Math.abs(value - expected[index]!));
+  expect(Math.max(...errors)).toBeLessThan(bound);
+}
+
+describe.each([
+  { device: "cpu", kernels: "gpujs" },
+  { device: "wasm", kernels: "gpujs" },
+  { device: "wasm", kernels: "auto" },
+] as const)("Llama on $device with $kernels kernels", ({ device, kernels }) => {
+  let language: LanguageModel;
+  let whole: Float32Array;
+  beforeAll(async () => {
+    language = await loadModel(byteSourceFromBuffer(tinyLlama()), { device, kernels });
+    using state = language.model.createState();
+    whole = read(language.model.forward([{ state, tokenIds, logits: "all" }]));
+  });
+  afterAll(() => language.dispose());
+
+  it("gives one row of logits per token, none equal to another", () => {
+    expect(whole.length).toBe(tokenIds.length * 262);
+    const rows = tokenIds.map((_, row) => whole.slice(row * 262, (row + 1) * 262).join());
+    expect(new Set(rows).size).toBe(tokenIds.length);
+  });
+
+  it("gives the same logits whatever the chunks", () => {
+    for (const size of [1, 5, 7, 12]) {
+      using state = language.model.createState();
+      const rows: Float32Array[] = [];
+      for (let start = 0; start < tokenIds.length; start += size) {
+        const chunk = tokenIds.slice(start, start + size);
+        rows.push(read(language.model.forward([{ state, tokenIds: chunk, logits: "all" }])));
+      }
+      expectClose(Float32Array.from(rows.flatMap((row) => [...row])), whole, 1e-4);
+      expect(state.length).toBe(tokenIds.length);
+    }
+  });
+
+  it("keeps the sequences of a batch apart", () => {
+    const { model } = language;
+    using first = model.createState();
+    using second = model.createState();
+    read(model.forward([{ state: first, tokenIds: tokenIds.slice(0, 4), logits: "none" }]));
+    const logits = read(
+      model.forward([
+        { state: second, tokenIds: tokenIds.slice(0, 3), logits: "all" },
+        { state: first, tokenIds: tokenIds.slice(4, 5) },
+      ]),
+    );
+    expectClose(logits.slice(0, 3 * 262), whole.slice(0, 3 * 262), 1e-4);
+    expectClose(logits.slice(3 * 262), whole.slice(4 * 262, 5 * 262), 1e-4);
+  });
+
+  it("continues from a cropped state as from a fresh one", () => {
+    using state = language.model.createState();
+    read(language.model.forward([{ state, tokenIds: [...tokenIds.slice(0, 6), 1, 2, 3] }]));
+    state.crop(6);
+    const rest = tokenIds.slice(6);
+    const logits = read(language.model.forward([{ state, tokenIds: rest, logits: "all" }]));
+    expectClose(logits, whole.slice(6 * 262), 1e-4);
+  });
+
+  it("refuses impossible batches and changes no state", () => {
+    const { model } = language;
+    using state = model.createState();
+    const bad: [Parameters<typeof model.forward>[0], RegExp][] = [
+      [[], /holds no chunk/],
+      [[{ state, tokenIds: [] }], /holds no token/],
+      [[{ state, tokenIds: [262] }], /token id 262 is not of the vocabulary; use 0 to 261/],
+      [[{ state, tokenIds: [1.5] }], /token id 1.5/],
+      [[{ state, tokenIds: new Array(65).fill(1) }], /65 tokens exceed the context of 64/],
+      [
+        [
+          { state, tokenIds: [1] },
+          { state, tokenIds: [2] },
+        ],
+        /a state of its own/,
+      ],
+      [[{ state: { ...state } as never, tokenIds: [1] }], /createState/],
+    ];
+    for (const [batch, message] of bad) expect(() => model.forward(batch)).toThrow(message);
+    expect(state.length).toBe(0);
+  });
+
+  it("leaves memory where it was", () => {
+    const before = language.model.device.memory();
+    for (let run = 0; run < 3; run++) {
+      using state = language.model.createState();
+      read(language.model.forward([{ state, tokenIds }]));
+      read(language.model.forward([{ state, tokenIds: [1] }]));
+    }
+    const { tensors, bytes } = language.model.device.memory();
+    expect({ tensors, bytes }).toEqual({ tensors: before.tensors, bytes: before.bytes });
+  });
+});

@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    name: "@x/paged-scheduler",
+    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    exclude: ["test/browser/**"],
+    reporters: ["default", "json"],
+    outputFile: { json: ".test-results/vitest.json" },
+  },
+});

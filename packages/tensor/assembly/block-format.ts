@@ -1,0 +1,36 @@
+/**
+ * The block formats of GGUF. A block holds 32 consecutive weights of a row and starts with a
+ * float16 scale d:
+ *
+ * | format | bytes | after d | weight |
+ * |---|---|---|---|
+ * | Q4_0 | 18 | 16 bytes of nibbles | d (q - 8) |
+ * | Q4_1 | 20 | float16 m, 16 bytes of nibbles | d q + m |
+ * | Q8_0 | 34 | 32 signed bytes | d q |
+ *
+ * Byte i of the nibbles holds weight i in its low half and weight 16 + i in its high half.
+ */
+export namespace BlockFormat {
+  export const Q4_0: i32 = 0;
+  export const Q4_1: i32 = 1;
+  export const Q8_0: i32 = 2;
+}
+
+/** Weights in a block. */
+export const blockSize: i32 = 32;
+
+/** Bytes of a block. */
+// @ts-ignore: decorator
+@inline
+export function blockBytes(format: i32): i32 {
+  if (format == BlockFormat.Q4_0) return 18;
+  if (format == BlockFormat.Q4_1) return 20;
+  return 34;
+}
+
+/** Bytes of a block before its weights. */
+// @ts-ignore: decorator
+@inline
+export function headerBytes(format: i32): i32 {
+  return format == BlockFormat.Q4_1 ? 4 : 2;
+}

@@ -1,0 +1,41 @@
+/**
+ * Decodes float16 numbers, exactly.
+ *
+ * Shifting the exponent and mantissa of a float16 to their place in a float32 gives the number
+ * divided by 2^112, subnormal numbers included, so one multiplication finishes the job. Infinity
+ * and NaN need one more step; the scales of the block formats are finite and go without it.
+ */
+
+/** 2^112, the difference of the exponent biases, as the bits of a float32. */
+export const rebiasBits: i32 = (112 + 127) << 23;
+
+/** The bits of a float32 that a shifted float16 occupies; the others hold copies of its sign. */
+export const shiftedHalfMask: i32 = 0x8fffe000;
+
+/** The finite float16 numbers in the high halves of four 32-bit lanes; low halves are ignored. */
+// @ts-ignore: decorator
+@inline
+export function decodeFiniteHighHalves(lanes: v128, mask: v128, rebias: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shr_s(lanes, 3), mask), rebias);
+}
+
+/** The finite float16 numbers in the low halves of four 32-bit lanes; high halves are ignored. */
+// @ts-ignore: decorator
+@inline
+export function decodeFiniteLowHalves(lanes: v128, mask: v128, rebias: v128): v128 {
+  return decodeFiniteHighHalves(i32x4.shl(lanes, 16), mask, rebias);
+}
+
+/** The float16 numbers in the low halves of four 32-bit lanes, infinity and NaN included. */
+// @ts-ignore: decorator
+@inline
+export function decodeLowHalves(lanes: v128): v128 {
+  const finite = decodeFiniteLowHalves(
+    lanes,
+    i32x4.splat(shiftedHalfMask),
+    i32x4.splat(rebiasBits),
+  );
+  // Exponent 31 came out as 2^16 and more; the largest finite float16 is 65504.
+  const special = f32x4.ge(f32x4.abs(finite), f32x4.splat(65536));
+  return v128.or(finite, v128.and(special, i32x4.splat(0x7f800000)));
+}

@@ -1,0 +1,2 @@
+export * from "./linear-blocks";
+export * from "./linear-float32";

@@ -1,0 +1,145 @@
+import { BlockFormat, blockSize } from "./block-format";
+
+/**
+ * Activations as 16-bit integers, the partner of packed weights in an integer product.
+ *
+ * A block of 32 activations becomes 32 integers q and one scale, x ≈ scale * q, with
+ * scale = max|x| / 32767. The error of one activation is at most max|x| / 65534, so products stay
+ * near float32, at the cost of the usual 8-bit scheme: SIMD multiplies pairs of 16-bit integers
+ * either way. All 32 products of a block with 8-bit weights fit in 32 bits: 128 * 32767 * 32 < 2^31.
+ */
+
+/** Bytes of a block's integers. */
+export const quantizedBlockBytes: i32 = blockSize * 2;
+
+/** Adding 1.5 * 2^23 rounds a float32 to an integer and leaves it in the low mantissa bits. */
+const roundingShift: f32 = 12582912;
+
+/** A block whose largest value is below this, where 32767 / max|x| overflows, counts as zero. */
+const smallestMaximum: f32 = 1e-34;
+
+// @ts-ignore: decorator
+@inline
+function roundToInteger(value: v128): v128 {
+  return i32x4.sub(
+    f32x4.add(value, f32x4.splat(roundingShift)),
+    i32x4.splat(reinterpret<i32>(roundingShift)),
+  );
+}
+
+/** Eight activations, divided by the scale and rounded. */
+// @ts-ignore: decorator
+@inline
+function roundEight(x: usize, inverse: v128): v128 {
+  return i16x8.narrow_i32x4_s(
+    roundToInteger(f32x4.mul(v128.load(x), inverse)),
+    roundToInteger(f32x4.mul(v128.load(x, 16), inverse)),
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function largestMagnitude(x: usize): f32 {
+  let largest = f32x4.abs(v128.load(x));
+  for (let offset: usize = 16; offset < 128; offset += 16) {
+    largest = f32x4.max(largest, f32x4.abs(v128.load(x + offset)));
+  }
+  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
+  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 1, 0, 3, 2));
+  return f32x4.extract_lane(largest, 0);
+}
+
+/**
+ * Quantizes one row.
+ *
+ * For the nibble formats the integers of a block are stored as elements 0, 2 … 14; 16, 18 … 30;
+ * 1, 3 … 15; 17, 19 … 31: the order in which masks and shifts of 16-bit lanes pull the nibbles out.
+ *
+ * The offset of a block is what the constant part of its weights multiplies: the int32 -8 Σq for
+ * Q4_0, the float32 scale * Σq for Q4_1.
+ *
+ * A row with infinity or NaN gives NaN scales, so NaN results.
+ *
+ * @param x row of `blocks * 32` float32.
+ * @param integers where the int16 go, `blocks * 64` bytes.
+ * @param scales where the first scale goes; the next is `stride` bytes further.
+ * @param offsets where the first offset goes, with the same stride.
+ */
+export function quantizeRow(
+  x: usize,
+  integers: usize,
+  scales: usize,
+  offsets: usize,
+  stride: usize,
+  blocks: i32,
+  format: i32,
+): void {
+  const ones = i16x8.splat(1);
+  for (let block = 0; block < blocks; block++) {
+    const largest = largestMagnitude(x);
+    let scale = largest * (1.0 / 32767.0);
+    let inverse: f32 = 0;
+    if (largest >= smallestMaximum) inverse = 32767 / largest;
+    // Infinity and NaN alike: the difference is NaN.
+    if (!(largest < f32.POSITIVE_INFINITY)) scale = f32.NaN;
+    const factor = f32x4.splat(inverse);
+    const q0 = roundEight(x, factor);
+    const q1 = roundEight(x + 32, factor);
+    const q2 = roundEight(x + 64, factor);
+    const q3 = roundEight(x + 96, factor);
+    if (format == BlockFormat.Q8_0) {
+      v128.store(integers, q0);
+      v128.store(integers, q1, 16);
+      v128.store(integers, q2, 32);
+      v128.store(integers, q3, 48);
+    } else {
+      v128.store(integers, v128.shuffle<i16>(q0, q1, 0, 2, 4, 6, 8, 10, 12, 14));
+      v128.store(integers, v128.shuffle<i16>(q2, q3, 0, 2, 4, 6, 8, 10, 12, 14), 16);
+      v128.store(integers, v128.shuffle<i16>(q0, q1, 1, 3, 5, 7, 9, 11, 13, 15), 32);
+      v128.store(integers, v128.shuffle<i16>(q2, q3, 1, 3, 5, 7, 9, 11, 13, 15), 48);
+      const pairs = i32x4.add(
+        i32x4.add(i32x4.dot_i16x8_s(q0, ones), i32x4.dot_i16x8_s(q1, ones)),
+        i32x4.add(i32x4.dot_i16x8_s(q2, ones), i32x4.dot_i16x8_s(q3, ones)),
+      );
+      const sum =
+        i32x4.extract_lane(pairs, 0) +
+        i32x4.extract_lane(pairs, 1) +
+        i32x4.extract_lane(pairs, 2) +
+        i32x4.extract_lane(pairs, 3);
+      if (format == BlockFormat.Q4_0) store<i32>(offsets, -8 * sum);
+      else store<f32>(offsets, scale * (sum as f32));
+    }
+    store<f32>(scales, scale);
+    x += blockSize * 4;
+    integers += quantizedBlockBytes;
+    scales += stride;
+    offsets += stride;
+  }
+}
+
+/**
+ * Interleaves the integers of four rows, pair by pair: target[pair][row][2].
+ *
+ * @param source four rows of `length` int16, one after another; `length` a multiple of 8.
+ * @param target as many bytes as the source.
+ */
+export function interleavePairs(source: usize, target: usize, length: i32): void {
+  const rowBytes: usize = length * 2;
+  const end = source + rowBytes;
+  while (source < end) {
+    const a = v128.load(source);
+    const b = v128.load(source + rowBytes);
+    const c = v128.load(source + rowBytes * 2);
+    const d = v128.load(source + rowBytes * 3);
+    const abLow = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
+    const abHigh = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+    const cdLow = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+    const cdHigh = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+    v128.store(target, v128.shuffle<i32>(abLow, cdLow, 0, 1, 4, 5));
+    v128.store(target, v128.shuffle<i32>(abLow, cdLow, 2, 3, 6, 7), 16);
+    v128.store(target, v128.shuffle<i32>(abHigh, cdHigh, 0, 1, 4, 5), 32);
+    v128.store(target, v128.shuffle<i32>(abHigh, cdHigh, 2, 3, 6, 7), 48);
+    source += 16;
+    target += 64;
+  }
+}

@@ -1,0 +1,81 @@
+/** Helpers on vectors of four float32 lanes that several kernels share. */
+
+/**
+ * `a * b + c`. One rounding in the relaxed build (where the processor has the instruction), two in
+ * the baseline build.
+ */
+// @ts-ignore: decorator
+@inline
+export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** Sum of the four lanes of `a`, in the order that {@link sumLanesOfFour} takes. */
+// @ts-ignore: decorator
+@inline
+export function sumLanes(a: v128): f32 {
+  const even = f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 2);
+  const odd = f32x4.extract_lane(a, 1) + f32x4.extract_lane(a, 3);
+  return even + odd;
+}
+
+/** Lane i of the result is the sum of the lanes of the i-th argument. */
+// @ts-ignore: decorator
+@inline
+export function sumLanesOfFour(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.add(
+    v128.shuffle<f32>(a, b, 0, 4, 1, 5), // a0 b0 a1 b1
+    v128.shuffle<f32>(a, b, 2, 6, 3, 7), // a2 b2 a3 b3
+  );
+  const cd = f32x4.add(
+    v128.shuffle<f32>(c, d, 0, 4, 1, 5),
+    v128.shuffle<f32>(c, d, 2, 6, 3, 7),
+  );
+  return f32x4.add(
+    v128.shuffle<f32>(ab, cd, 0, 1, 4, 5),
+    v128.shuffle<f32>(ab, cd, 2, 3, 6, 7),
+  );
+}
+
+/** The same for four vectors of int32 lanes. */
+// @ts-ignore: decorator
+@inline
+export function sumIntegerLanesOfFour(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = i32x4.add(
+    v128.shuffle<i32>(a, b, 0, 4, 1, 5),
+    v128.shuffle<i32>(a, b, 2, 6, 3, 7),
+  );
+  const cd = i32x4.add(
+    v128.shuffle<i32>(c, d, 0, 4, 1, 5),
+    v128.shuffle<i32>(c, d, 2, 6, 3, 7),
+  );
+  return i32x4.add(
+    v128.shuffle<i32>(ab, cd, 0, 1, 4, 5),
+    v128.shuffle<i32>(ab, cd, 2, 3, 6, 7),
+  );
+}
+
+/** Stores the transpose of a 4 × 4 matrix given by rows. */
+// @ts-ignore: decorator
+@inline
+export function transposeStore(target: usize, a: v128, b: v128, c: v128, d: v128): void {
+  const abLow = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+  const abHigh = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const cdLow = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
+  const cdHigh = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(target, v128.shuffle<f32>(abLow, cdLow, 0, 1, 4, 5));
+  v128.store(target, v128.shuffle<f32>(abLow, cdLow, 2, 3, 6, 7), 16);
+  v128.store(target, v128.shuffle<f32>(abHigh, cdHigh, 0, 1, 4, 5), 32);
+  v128.store(target, v128.shuffle<f32>(abHigh, cdHigh, 2, 3, 6, 7), 48);
+}
+
+/** Stores the first `count` lanes, 1 to 4. */
+// @ts-ignore: decorator
+@inline
+export function storeLanes(target: usize, lanes: v128, count: i32, stride: usize): void {
+  v128.store_lane<f32>(target, lanes, 0);
+  if (count > 1) v128.store_lane<f32>(target + stride, lanes, 1);
+  if (count > 2) v128.store_lane<f32>(target + 2 * stride, lanes, 2);
+  if (count > 3) v128.store_lane<f32>(target + 3 * stride, lanes, 3);
+}

@@ -1,0 +1,71 @@
+import { DeviceError } from "../errors";
+import { supportedBuild, type WasmBuild } from "../wasm/kernel-module";
+import { WasmDevice } from "../wasm/wasm-device";
+import { CpuDevice } from "./cpu-device";
+import type { Device, DeviceName, KernelChoice } from "./device";
+
+/** Settings of {@link createDevice}. */
+export interface DeviceOptions {
+  /** Which kernels run. Default `auto`. */
+  readonly kernels?: KernelChoice;
+  /**
+   * The build of the SIMD kernels, on `wasm` only. Default: the fastest that the engine accepts.
+   */
+  readonly build?: WasmBuild;
+}
+
+/** Whether a device can be made here, and why not. */
+export interface DeviceAvailability {
+  readonly name: DeviceName;
+  readonly available: boolean;
+  /** What is missing, or which kernels would run. */
+  readonly reason: string;
+}
+
+/**
+ * Makes a device: memory of its own, and kernels. Dispose it to give everything back.
+ *
+ * @param name - Default: `wasm` where the engine has WebAssembly, else `cpu`.
+ * @throws {DeviceError} when the name is unknown or the engine lacks what the device needs.
+ *
+ * @example
+ * ```ts
+ * using device = await createDevice("wasm");
+ * using left = tensor([1, 2, 3, 4], [2, 2], { device });
+ * using right = tensor([5, 6, 7, 8], [2, 2], { device });
+ * using product = matmul(left, right);
+ * console.log(product.dataSync()); // Float32Array [19, 22, 43, 50]
+ * ```
+ */
+export async function createDevice(
+  name: DeviceName = typeof WebAssembly === "object" ? "wasm" : "cpu",
+  { kernels = "auto", build }: DeviceOptions = {},
+): Promise<Device> {
+  if (kernels !== "auto" && kernels !== "gpujs") {
+    throw new DeviceError(`unknown kernels "${kernels}"; use auto or gpujs`, { kernels });
+  }
+  switch (name) {
+    case "cpu":
+      return CpuDevice.create();
+    case "wasm":
+      if (typeof WebAssembly !== "object") {
+        throw new DeviceError("wasm: this engine has no WebAssembly; use the cpu device");
+      }
+      return WasmDevice.create(kernels, build);
+    default:
+      throw new DeviceError(`unknown device "${name satisfies never}"; use cpu or wasm`, { name });
+  }
+}
+
+/** Every device of this release, with whether it runs here. */
+export function availableDevices(): DeviceAvailability[] {
+  const build = supportedBuild();
+  const hasWasm = typeof WebAssembly === "object";
+  const wasmReason = hasWasm
+    ? `kernels: ${build ?? "gpujs, as SIMD is missing"}`
+    : "no WebAssembly";
+  return [
+    { name: "cpu", available: true, reason: "kernels: gpujs" },
+    { name: "wasm", available: hasWasm, reason: wasmReason },
+  ];
+}

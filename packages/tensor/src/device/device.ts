@@ -1,0 +1,155 @@
+import type { DType } from "../dtype";
+import { DeviceError, DisposedError } from "../errors";
+import type { KernelArgument, KernelFactory, KernelSource } from "../gpujs/kernel-factory";
+import type { Implementation } from "../ops/operation";
+import type { Tensor, TensorData } from "../tensor";
+import type { DeviceBuffer } from "./device-buffer";
+
+/** The devices of this release. */
+export type DeviceName = "cpu" | "wasm";
+
+/**
+ * Which kernels run: `auto` takes the hand-written kernel of an operation where the device has
+ * one, `gpujs` takes the gpu.js definition always.
+ */
+export type KernelChoice = "auto" | "gpujs";
+
+/** What runs on a device: a name for reports. */
+export type KernelSet = "gpujs" | "simd" | "relaxed-simd";
+
+/** Live tensors and their bytes. */
+export interface MemoryUse {
+  /** Tensors not yet disposed, views included. */
+  readonly tensors: number;
+  /** Bytes in use by storages, rounded up to the allocator's grain. */
+  readonly bytes: number;
+  /** Bytes that the device holds from the system, in use or not. */
+  readonly reservedBytes: number;
+  /** Tensors that were garbage-collected before they were disposed. Anything above 0 is a defect. */
+  readonly leakedTensors: number;
+}
+
+/** One operation as it really ran. */
+export interface LaunchRecord {
+  readonly operation: string;
+  readonly implementation: KernelSet;
+}
+
+/** Where the elements of a contiguous tensor lie. */
+export interface BufferSlice {
+  readonly buffer: DeviceBuffer;
+  readonly dtype: DType;
+  /** First byte, from the start of the buffer. */
+  readonly byteOffset: number;
+  /** Bytes of the slice. */
+  readonly byteLength: number;
+}
+
+/**
+ * Memory and kernels of one place where tensors live. Every device owns its memory: disposing the
+ * device gives all of it back, and tensors of two devices never mix.
+ *
+ * Made by {@link createDevice}.
+ */
+export abstract class Device implements Disposable {
+  abstract readonly name: DeviceName;
+  abstract readonly kernels: KernelSet;
+  /** Called with each operation that runs, for tests and reports. */
+  onLaunch: ((record: LaunchRecord) => void) | undefined;
+  readonly #factory: KernelFactory;
+  #tensors = 0;
+  #leakedTensors = 0;
+  #disposed = false;
+
+  constructor(factory: KernelFactory) {
+    this.#factory = factory;
+  }
+
+  /** Reserves memory. @throws {LimitError} when the device has no more. @internal */
+  abstract allocate(byteLength: number): DeviceBuffer;
+
+  /** Gives memory back. @internal */
+  abstract free(buffer: DeviceBuffer): void;
+
+  /** The bytes of `slice`. The view is valid until the next `allocate`. @internal */
+  abstract bytes(slice: BufferSlice): Uint8Array;
+
+  /** The hand-written kernel of `operation`, if this device has one. @internal */
+  abstract implementationOf(operation: string): Implementation | undefined;
+
+  protected abstract usedBytes(): { bytes: number; reservedBytes: number };
+
+  /** Frees every byte and kernel of the device. Its tensors cannot be used any more. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#factory.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Live tensors and bytes. */
+  memory(): MemoryUse {
+    return { tensors: this.#tensors, leakedTensors: this.#leakedTensors, ...this.usedBytes() };
+  }
+
+  /** @internal */
+  tensorCreated(): void {
+    this.#tensors++;
+  }
+
+  /** @internal */
+  tensorDisposed(): void {
+    this.#tensors--;
+  }
+
+  /** @internal */
+  tensorLeaked(): void {
+    this.#tensors--;
+    this.#leakedTensors++;
+  }
+
+  /**
+   * Runs a gpu.js kernel over `output` cells (at most three sizes, fastest first) and stores the
+   * result in `target`.
+   *
+   * @internal
+   */
+  launch(
+    source: KernelSource,
+    kernelArguments: readonly KernelArgument[],
+    output: readonly number[],
+    target: BufferSlice,
+  ): void {
+    this.#factory.run(source, kernelArguments, output, (slice) => this.bytes(slice), target);
+  }
+
+  /** Copies the elements of `tensor` out, in row-major order. @internal */
+  abstract read(tensor: Tensor): TensorData;
+
+  /** @throws {DisposedError} after `dispose()`. @internal */
+  assertUsable(): void {
+    if (this.#disposed) {
+      throw new DisposedError(`the ${this.name} device was disposed; create another`, {
+        device: this.name,
+      });
+    }
+  }
+}
+
+/** The one device that all operands live on. @throws {DeviceError} when there are several. */
+export function commonDevice(operation: string, tensors: readonly Tensor[]): Device {
+  const [first] = tensors;
+  if (first === undefined) throw new DeviceError(`${operation}: no operand`, { operation });
+  const { device } = first;
+  device.assertUsable();
+  if (tensors.some((tensor) => tensor.device !== device)) {
+    const names = tensors.map((tensor) => tensor.device.name);
+    throw new DeviceError(
+      `${operation}: the operands live on different devices (${names.join(", ")}); move them to one`,
+      { operation, devices: names },
+    );
+  }
+  return device;
+}

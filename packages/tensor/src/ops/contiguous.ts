@@ -1,0 +1,17 @@
+import { commonDevice } from "../device/device";
+import { isBlockDType } from "../dtype";
+import type { Tensor } from "../tensor";
+import { copyContiguous } from "./copy-contiguous";
+
+/**
+ * The tensor in row-major order: a copy when it is a view with gaps, else another view of it.
+ * Dispose the result on its own.
+ *
+ * @param tensor - Any shape and dtype.
+ * @returns Same shape and dtype.
+ */
+export function contiguous(tensor: Tensor): Tensor {
+  commonDevice("contiguous", [tensor]);
+  if (tensor.isContiguous || isBlockDType(tensor.dtype)) return tensor.reshape(tensor.shape);
+  return copyContiguous(tensor);
+}

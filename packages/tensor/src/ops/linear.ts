@@ -1,0 +1,114 @@
+import type { DType } from "../dtype";
+import type { KernelSource } from "../gpujs/kernel-factory";
+import { sizeOf } from "../shape";
+import type { Tensor } from "../tensor";
+import { assertDType, assertShapes } from "./checks";
+import { asArgument, type Operation, runSingle, sliceOf } from "./operation";
+import { decodeHalf, wordsPerBlock, wordsPerRow } from "./packed-weights";
+
+/** Statements that add one block's (or element's) products to `sum`. */
+function accumulate(dtype: DType): string {
+  switch (dtype) {
+    case "float32":
+    case "int32":
+      return "sum += x[this.thread.y][block] * weight[this.thread.x][block];";
+    case "float16":
+      return `${decodeHalf("element", "weight[this.thread.x][block]")}
+        sum += x[this.thread.y][block] * element;`;
+    case "q4_0":
+    case "q4_1": {
+      const header = dtype === "q4_0" ? 1 : 2;
+      return `
+        const first = block * ${wordsPerBlock(dtype)};
+        const column = block * 32;
+        let dot = 0;
+        let total = 0;
+        for (let index = 0; index < 8; index++) {
+          const word = weight[this.thread.x][first + ${header} + index];
+          const x0 = x[this.thread.y][column + 2 * index];
+          const x1 = x[this.thread.y][column + 2 * index + 1];
+          const x16 = x[this.thread.y][column + 2 * index + 16];
+          const x17 = x[this.thread.y][column + 2 * index + 17];
+          dot += (word & 15) * x0 + ((word >> 4) & 15) * x16;
+          dot += ((word >> 8) & 15) * x1 + ((word >> 12) & 15) * x17;
+          total += x0 + x1 + x16 + x17;
+        }
+        ${decodeHalf("scale", "weight[this.thread.x][first]")}
+        ${dtype === "q4_1" ? decodeHalf("minimum", "weight[this.thread.x][first + 1]") : ""}
+        sum += scale * dot + ${dtype === "q4_1" ? "minimum" : "(-8 * scale)"} * total;`;
+    }
+    case "q8_0":
+      return `
+        const first = block * 17;
+        let dot = 0;
+        for (let index = 0; index < 16; index++) {
+          const word = weight[this.thread.x][first + 1 + index];
+          let low = word & 255;
+          let high = (word >> 8) & 255;
+          if (low > 127) { low = low - 256; }
+          if (high > 127) { high = high - 256; }
+          dot += low * x[this.thread.y][block * 32 + 2 * index];
+          dot += high * x[this.thread.y][block * 32 + 2 * index + 1];
+        }
+        ${decodeHalf("scale", "weight[this.thread.x][first]")}
+        sum += scale * dot;`;
+    default:
+      return dtype satisfies never;
+  }
+}
+
+function linearSource(dtype: DType): KernelSource {
+  return {
+    name: `linear-${dtype}`,
+    source: `function (x, weight, blocks) {
+      let sum = 0;
+      for (let block = 0; block < blocks; block++) {
+        ${accumulate(dtype)}
+      }
+      return sum;
+    }`,
+    parameters: ["array", "array", "integer"],
+  };
+}
+
+const linearOperation: Operation<undefined> = {
+  name: "linear",
+  infer: ([input, weight]) => {
+    if (!input || !weight) return [];
+    assertDType("linear", "the input", input, "float32");
+    assertDType("linear", "the weight", weight, "float32", "float16", "q4_0", "q4_1", "q8_0");
+    const fits = input.rank > 0 && weight.rank === 2 && weight.shape[1] === input.shape.at(-1);
+    assertShapes("linear", fits, "use input [..., K] and weight [N, K]", input, weight);
+    return [{ dtype: "float32", shape: [...input.shape.slice(0, -1), weight.dimension(0)] }];
+  },
+  gpujs: ({ inputs, outputs, launch }) => {
+    const [input, weight] = inputs;
+    const [output] = outputs;
+    if (!input || !weight || !output || output.size === 0) return;
+    const [features = 0, width = 0] = weight.shape;
+    const rows = sizeOf(input.shape.slice(0, -1));
+    const perRow = wordsPerRow(weight.dtype, width);
+    launch(
+      linearSource(weight.dtype),
+      [
+        asArgument(input, [width, rows]),
+        asArgument(weight, [perRow, features]),
+        perRow / wordsPerBlock(weight.dtype),
+      ],
+      [features, rows],
+      sliceOf(output),
+    );
+  },
+};
+
+/**
+ * `input · weightᵀ`: a linear layer without bias. Packed weights stay packed; the kernel unpacks
+ * them as it goes and accumulates in float32.
+ *
+ * @param input - float32 `[..., K]`.
+ * @param weight - `[N, K]`: float32, float16, or a block format with `K` a multiple of 32.
+ * @returns float32 `[..., N]`.
+ */
+export function linear(input: Tensor, weight: Tensor): Tensor {
+  return runSingle(linearOperation, [input, weight], undefined);
+}

@@ -1,0 +1,79 @@
+import type { DType } from "../dtype";
+
+/**
+ * gpu.js source that unpacks weights. Packed rows reach a kernel as 16-bit words, since float32,
+ * which carries every value in gpu.js, holds those exactly.
+ *
+ * The layouts are GGUF's: `q4_0` is a half scale and 16 bytes of nibbles, `q4_1` adds a half
+ * minimum, `q8_0` is a half scale and 32 signed bytes. In a nibble block, element `i` below 16 is
+ * the low nibble of byte `i`, element `16 + i` the high one.
+ */
+
+/** Words of a row of `columns` elements; float32 rows are counted in elements. */
+export function wordsPerRow(dtype: DType, columns: number): number {
+  return (columns / elementsPerBlock(dtype)) * wordsPerBlock(dtype);
+}
+
+/** Elements per block, 1 for plain dtypes. */
+function elementsPerBlock(dtype: DType): number {
+  return dtype === "float32" || dtype === "float16" || dtype === "int32" ? 1 : 32;
+}
+
+/** 16-bit words per block; float32 counts one word per element. */
+export function wordsPerBlock(dtype: DType): number {
+  return { float32: 1, int32: 1, float16: 1, q4_0: 9, q4_1: 10, q8_0: 17 }[dtype];
+}
+
+/**
+ * Statements that decode the half-precision pattern `bits` (an expression) into a new variable.
+ * Infinities and NaN, which no checkpoint stores, decode to large finite numbers.
+ */
+export function decodeHalf(variable: string, bits: string): string {
+  return `
+    const ${variable}Bits = ${bits};
+    const ${variable}Exponent = (${variable}Bits >> 10) & 31;
+    const ${variable}Mantissa = ${variable}Bits & 1023;
+    let ${variable} = ${variable}Mantissa * ${2 ** -24};
+    if (${variable}Exponent > 0) {
+      ${variable} = (1024 + ${variable}Mantissa) * Math.pow(2, ${variable}Exponent - 25);
+    }
+    if (${variable}Bits >= 32768) { ${variable} = -${variable}; }`;
+}
+
+/** Statements that set `element` to `weight[row][column]` of a table stored as `dtype`. */
+export function unpackElement(dtype: DType): string {
+  switch (dtype) {
+    case "float32":
+    case "int32":
+      return "const element = weight[row][column];";
+    case "float16":
+      return decodeHalf("element", "weight[row][column]");
+    case "q4_0":
+    case "q4_1": {
+      const header = dtype === "q4_0" ? 1 : 2;
+      return `
+        const first = Math.floor((column + 0.5) / 32) * ${wordsPerBlock(dtype)};
+        const index = column % 32;
+        const byte = index % 16;
+        const word = weight[row][first + ${header} + Math.floor(byte / 2)];
+        let shift = (byte % 2) * 8;
+        if (index >= 16) { shift += 4; }
+        const nibble = Math.floor(word / Math.pow(2, shift)) % 16;
+        ${decodeHalf("scale", "weight[row][first]")}
+        ${dtype === "q4_1" ? decodeHalf("minimum", "weight[row][first + 1]") : ""}
+        const element = ${dtype === "q4_1" ? "scale * nibble + minimum" : "scale * (nibble - 8)"};`;
+    }
+    case "q8_0":
+      return `
+        const first = Math.floor((column + 0.5) / 32) * 17;
+        const index = column % 32;
+        const word = weight[row][first + 1 + Math.floor(index / 2)];
+        let byte = word % 256;
+        if (index % 2 > 0.5) { byte = Math.floor(word / 256); }
+        if (byte > 127) { byte = byte - 256; }
+        ${decodeHalf("scale", "weight[row][first]")}
+        const element = scale * byte;`;
+    default:
+      return dtype satisfies never;
+  }
+}

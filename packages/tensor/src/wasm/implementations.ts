@@ -1,0 +1,311 @@
+import { dtypeLayout } from "../dtype";
+import { KernelError } from "../errors";
+import { contiguousName } from "../ops/copy-contiguous";
+import { type Implementation, rowsOf } from "../ops/operation";
+import { contiguousStrides, sizeOf } from "../shape";
+import type { Tensor } from "../tensor";
+import type { KernelExports } from "./kernel-exports";
+import type { WasmDevice } from "./wasm-device";
+
+/** The SIMD kernels by operation name. Each must equal the operation's gpu.js definition. */
+export function simdImplementations(
+  device: WasmDevice,
+  kernels: KernelExports,
+): ReadonlyMap<string, Implementation> {
+  return new Map<string, Implementation>([
+    ["linear", linear(device, kernels)],
+    ["matmul", matmul(device, kernels)],
+    ["embedding", embedding(kernels)],
+    ["rmsNorm", rmsNorm(kernels)],
+    ["softmax", softmax(kernels)],
+    ["silu", silu(kernels)],
+    ["add", binary(kernels.add, kernels.addRow)],
+    ["sub", binary(kernels.subtract, kernels.subtractRow)],
+    ["mul", binary(kernels.multiply, kernels.multiplyRow)],
+    ["div", binary(kernels.divide, kernels.divideRow)],
+    ["rotaryEmbedding", rotaryEmbedding(kernels)],
+    ["argmax", argmax(kernels)],
+    ["topK", topK(device, kernels)],
+    [contiguousName, copyStrided(device, kernels)],
+  ]);
+}
+
+/** Byte address of a tensor's first element. */
+function addressOf(tensor: Tensor): number {
+  const { blockSize, blockBytes } = dtypeLayout(tensor.dtype);
+  return tensor.storage.buffer.byteOffset + (tensor.offset / blockSize) * blockBytes;
+}
+
+function areContiguous(inputs: readonly Tensor[]): boolean {
+  return inputs.every((input) => input.isContiguous);
+}
+
+/** Operand `index`; its presence was checked when the operation's result was inferred. */
+function operand(tensors: readonly Tensor[], index: number): Tensor {
+  const tensor = tensors[index];
+  if (tensor === undefined) {
+    throw new KernelError(`operand ${index} is missing; pass as many as the operation takes`);
+  }
+  return tensor;
+}
+
+function linear(device: WasmDevice, kernels: KernelExports): Implementation {
+  const byDType = {
+    float32: kernels.linearFloat32,
+    float16: kernels.linearFloat16,
+    q4_0: kernels.linearQ4_0,
+    q4_1: kernels.linearQ4_1,
+    q8_0: kernels.linearQ8_0,
+  };
+  return {
+    accepts: areContiguous,
+    run: (inputs, outputs) => {
+      const input = operand(inputs, 0);
+      const weight = operand(inputs, 1);
+      const output = operand(outputs, 0);
+      if (weight.dtype === "int32") return;
+      const kernel = byDType[weight.dtype];
+      const { rows, columns } = rowsOf(input.shape);
+      const features = weight.dimension(0);
+      device.withScratch(kernels.linearScratchBytes(rows, columns), (scratch) =>
+        kernel(
+          addressOf(input),
+          addressOf(weight),
+          addressOf(output),
+          rows,
+          columns,
+          features,
+          0,
+          features,
+          scratch,
+        ),
+      );
+    },
+  };
+}
+
+/** A matrix whose rows, or whose columns, are gapless; leading dimensions merge into one stride. */
+interface MatrixLayout {
+  readonly batchStride: number;
+  readonly rowStride: number;
+  readonly columnStride: number;
+}
+
+function matrixLayout({ shape, strides }: Tensor): MatrixLayout | undefined {
+  let merged = 1;
+  let batchStride = 0;
+  for (let axis = shape.length - 3; axis >= 0; axis--) {
+    const size = shape[axis] ?? 1;
+    if (size === 1) continue;
+    const stride = strides[axis] ?? 0;
+    if (merged === 1) batchStride = stride;
+    else if (stride !== batchStride * merged) return undefined;
+    merged *= size;
+  }
+  return { batchStride, rowStride: strides.at(-2) ?? 0, columnStride: strides.at(-1) ?? 0 };
+}
+
+function isRowMajor(layout: MatrixLayout, columns: number): boolean {
+  return layout.columnStride === 1 || columns === 1;
+}
+
+function matmul(device: WasmDevice, kernels: KernelExports): Implementation {
+  return {
+    accepts: (inputs) => {
+      const left = operand(inputs, 0);
+      const right = operand(inputs, 1);
+      const leftLayout = matrixLayout(left);
+      const rightLayout = matrixLayout(right);
+      if (leftLayout === undefined || rightLayout === undefined) return false;
+      if (!isRowMajor(leftLayout, left.dimension(-1))) return false;
+      return isRowMajor(rightLayout, right.dimension(-1)) || rightLayout.rowStride === 1;
+    },
+    run: (inputs, outputs) => {
+      const left = operand(inputs, 0);
+      const right = operand(inputs, 1);
+      const output = operand(outputs, 0);
+      const a = matrixLayout(left);
+      const b = matrixLayout(right);
+      if (a === undefined || b === undefined) return;
+      const [m, k, n] = [left.dimension(-2), left.dimension(-1), right.dimension(-1)];
+      const transposed = !isRowMajor(b, n);
+      const kernel = transposed ? kernels.matmulTransposed : kernels.matmul;
+      device.withScratch(kernels.matmulScratchBytes(m, k, n), (scratch) =>
+        kernel(
+          addressOf(left),
+          addressOf(right),
+          addressOf(output),
+          sizeOf(output.shape.slice(0, -2)),
+          m,
+          k,
+          n,
+          a.batchStride,
+          a.rowStride,
+          b.batchStride,
+          transposed ? b.columnStride : b.rowStride,
+          m * n,
+          n,
+          scratch,
+        ),
+      );
+    },
+  };
+}
+
+function embedding(kernels: KernelExports): Implementation {
+  const byDType = {
+    float32: kernels.embeddingFloat32,
+    float16: kernels.embeddingFloat16,
+    q4_0: kernels.embeddingQ4_0,
+    q4_1: kernels.embeddingQ4_1,
+    q8_0: kernels.embeddingQ8_0,
+  };
+  return {
+    accepts: areContiguous,
+    run: (inputs, outputs) => {
+      const weight = operand(inputs, 0);
+      const ids = operand(inputs, 1);
+      if (weight.dtype === "int32") return;
+      const output = addressOf(operand(outputs, 0));
+      const kernel = byDType[weight.dtype];
+      kernel(addressOf(weight), addressOf(ids), output, ids.size, weight.dimension(1));
+    },
+  };
+}
+
+function rmsNorm(kernels: KernelExports): Implementation {
+  return {
+    accepts: areContiguous,
+    run: (inputs, outputs, attributes) => {
+      const input = operand(inputs, 0);
+      const { rows, columns } = rowsOf(input.shape);
+      const { epsilon } = attributes as { epsilon: number };
+      const weight = addressOf(operand(inputs, 1));
+      const output = addressOf(operand(outputs, 0));
+      kernels.rmsNorm(addressOf(input), weight, output, rows, columns, epsilon);
+    },
+  };
+}
+
+function softmax(kernels: KernelExports): Implementation {
+  return {
+    accepts: areContiguous,
+    run: (inputs, outputs) => {
+      const input = operand(inputs, 0);
+      const { rows, columns } = rowsOf(input.shape);
+      kernels.softmax(addressOf(input), addressOf(operand(outputs, 0)), rows, columns);
+    },
+  };
+}
+
+function silu(kernels: KernelExports): Implementation {
+  return {
+    accepts: areContiguous,
+    run: (inputs, outputs) => {
+      const input = operand(inputs, 0);
+      kernels.silu(addressOf(input), addressOf(operand(outputs, 0)), input.size);
+    },
+  };
+}
+
+/**
+ * How often the right operand repeats: 1 when it is as large as the left, more when it is repeated
+ * along leading dimensions, `undefined` for other broadcasts.
+ */
+function repeatsOf(right: Tensor): number | undefined {
+  let axis = 0;
+  let repeats = 1;
+  while (axis < right.rank && (right.strides[axis] === 0 || right.shape[axis] === 1)) {
+    repeats *= right.shape[axis] ?? 1;
+    axis++;
+  }
+  const expected = contiguousStrides(right.shape);
+  for (; axis < right.rank; axis++) {
+    if (right.shape[axis] !== 1 && right.strides[axis] !== expected[axis]) return undefined;
+  }
+  return repeats;
+}
+
+function binary(same: KernelExports["add"], repeated: KernelExports["addRow"]): Implementation {
+  return {
+    accepts: (inputs) =>
+      operand(inputs, 0).isContiguous && repeatsOf(operand(inputs, 1)) !== undefined,
+    run: (inputs, outputs) => {
+      const left = addressOf(operand(inputs, 0));
+      const right = operand(inputs, 1);
+      const output = operand(outputs, 0);
+      const repeats = repeatsOf(right) ?? 1;
+      if (repeats === 1) same(left, addressOf(right), addressOf(output), output.size);
+      else repeated(left, addressOf(right), addressOf(output), repeats, output.size / repeats);
+    },
+  };
+}
+
+function rotaryEmbedding(kernels: KernelExports): Implementation {
+  return {
+    accepts: areContiguous,
+    run: (inputs, outputs, attributes) => {
+      const input = operand(inputs, 0);
+      const cosine = operand(inputs, 1);
+      const { interleaved } = attributes as { interleaved: boolean };
+      kernels.rotary(
+        addressOf(input),
+        addressOf(cosine),
+        addressOf(operand(inputs, 2)),
+        addressOf(operand(inputs, 3)),
+        addressOf(operand(outputs, 0)),
+        input.dimension(0),
+        input.dimension(1),
+        input.dimension(2),
+        cosine.dimension(1) * 2,
+        interleaved ? 1 : 0,
+      );
+    },
+  };
+}
+
+function argmax(kernels: KernelExports): Implementation {
+  return {
+    accepts: areContiguous,
+    run: (inputs, outputs) => {
+      const input = operand(inputs, 0);
+      const { rows, columns } = rowsOf(input.shape);
+      kernels.argmax(addressOf(input), addressOf(operand(outputs, 0)), rows, columns);
+    },
+  };
+}
+
+function topK(device: WasmDevice, kernels: KernelExports): Implementation {
+  return {
+    accepts: areContiguous,
+    run: (inputs, outputs, attributes) => {
+      const input = operand(inputs, 0);
+      const { rows, columns } = rowsOf(input.shape);
+      const { k } = attributes as { k: number };
+      const values = addressOf(operand(outputs, 0));
+      const indices = addressOf(operand(outputs, 1));
+      device.withScratch(kernels.topKScratchBytes(columns, k), (scratch) =>
+        kernels.topK(addressOf(input), values, indices, rows, columns, k, scratch),
+      );
+    },
+  };
+}
+
+/** The largest rank that the copy kernel walks. */
+const maximumCopyRank = 6;
+
+function copyStrided(device: WasmDevice, kernels: KernelExports): Implementation {
+  return {
+    accepts: (inputs) => operand(inputs, 0).rank <= maximumCopyRank,
+    run: (inputs, outputs) => {
+      const source = operand(inputs, 0);
+      const target = operand(outputs, 0);
+      const { blockBytes } = dtypeLayout(source.dtype);
+      const layout = [...source.shape, ...source.strides, ...target.strides];
+      device.withScratch(Math.max(4, layout.length * 4), (pointer) => {
+        device.writeIntegers(pointer, layout);
+        kernels.copyStrided(addressOf(source), addressOf(target), blockBytes, source.rank, pointer);
+      });
+    },
+  };
+}

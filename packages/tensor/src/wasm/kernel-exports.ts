@@ -1,0 +1,114 @@
+/**
+ * What the compiled kernel module exports. `Pointer` is a byte offset in the device's memory; sizes
+ * and strides are counted in elements. The AssemblyScript sources document each kernel.
+ */
+type Pointer = number;
+
+type LinearKernel = (
+  input: Pointer,
+  weight: Pointer,
+  output: Pointer,
+  m: number,
+  k: number,
+  n: number,
+  rowBegin: number,
+  rowEnd: number,
+  scratch: Pointer,
+) => void;
+
+type MatmulKernel = (
+  a: Pointer,
+  b: Pointer,
+  output: Pointer,
+  batch: number,
+  m: number,
+  k: number,
+  n: number,
+  aBatchStride: number,
+  aRowStride: number,
+  bBatchStride: number,
+  bRowStride: number,
+  outputBatchStride: number,
+  outputRowStride: number,
+  scratch: Pointer,
+) => void;
+
+type BinaryKernel = (a: Pointer, b: Pointer, output: Pointer, n: number) => void;
+type ScalarKernel = (a: Pointer, b: number, output: Pointer, n: number) => void;
+type RowKernel = (a: Pointer, b: Pointer, output: Pointer, rows: number, n: number) => void;
+type EmbeddingKernel = (
+  table: Pointer,
+  ids: Pointer,
+  output: Pointer,
+  count: number,
+  n: number,
+) => void;
+
+export interface KernelExports {
+  readonly linearFloat32: LinearKernel;
+  readonly linearFloat16: LinearKernel;
+  readonly linearQ4_0: LinearKernel;
+  readonly linearQ4_1: LinearKernel;
+  readonly linearQ8_0: LinearKernel;
+  readonly linearScratchBytes: (m: number, k: number) => number;
+  readonly matmul: MatmulKernel;
+  readonly matmulTransposed: MatmulKernel;
+  readonly matmulScratchBytes: (m: number, k: number, n: number) => number;
+  readonly add: BinaryKernel;
+  readonly subtract: BinaryKernel;
+  readonly multiply: BinaryKernel;
+  readonly divide: BinaryKernel;
+  readonly addScalar: ScalarKernel;
+  readonly subtractScalar: ScalarKernel;
+  readonly multiplyScalar: ScalarKernel;
+  readonly divideScalar: ScalarKernel;
+  readonly addRow: RowKernel;
+  readonly subtractRow: RowKernel;
+  readonly multiplyRow: RowKernel;
+  readonly divideRow: RowKernel;
+  readonly silu: (input: Pointer, output: Pointer, n: number) => void;
+  readonly rmsNorm: (
+    input: Pointer,
+    weight: Pointer,
+    output: Pointer,
+    rows: number,
+    n: number,
+    epsilon: number,
+  ) => void;
+  readonly softmax: (input: Pointer, output: Pointer, rows: number, n: number) => void;
+  readonly rotary: (
+    input: Pointer,
+    cosine: Pointer,
+    sine: Pointer,
+    positions: Pointer,
+    output: Pointer,
+    tokens: number,
+    heads: number,
+    headSize: number,
+    rotarySize: number,
+    interleaved: number,
+  ) => void;
+  readonly embeddingFloat32: EmbeddingKernel;
+  readonly embeddingFloat16: EmbeddingKernel;
+  readonly embeddingQ4_0: EmbeddingKernel;
+  readonly embeddingQ4_1: EmbeddingKernel;
+  readonly embeddingQ8_0: EmbeddingKernel;
+  readonly argmax: (input: Pointer, output: Pointer, rows: number, n: number) => void;
+  readonly topK: (
+    input: Pointer,
+    values: Pointer,
+    indices: Pointer,
+    rows: number,
+    n: number,
+    k: number,
+    scratch: Pointer,
+  ) => void;
+  readonly topKScratchBytes: (n: number, k: number) => number;
+  readonly copyStrided: (
+    source: Pointer,
+    target: Pointer,
+    elementBytes: number,
+    rank: number,
+    layout: Pointer,
+  ) => void;
+}

@@ -1,0 +1,112 @@
+import { type BufferSlice, Device, type KernelChoice, type KernelSet } from "../device/device";
+import type { DeviceBuffer } from "../device/device-buffer";
+import { readFromHost } from "../device/host-read";
+import { LimitError } from "../errors";
+import { KernelFactory } from "../gpujs/kernel-factory";
+import type { Implementation } from "../ops/operation";
+import type { Tensor, TensorData } from "../tensor";
+import { Allocator } from "./allocator";
+import { simdImplementations } from "./implementations";
+import { instantiateKernels, supportedBuild, type WasmBuild } from "./kernel-module";
+
+const pageBytes = 65536;
+/** 4 GiB: all that 32-bit pointers reach. */
+const maximumPages = 65536;
+
+/**
+ * One WebAssembly memory that holds every tensor, with SIMD kernels over it and gpu.js in its
+ * `webasm` mode for the rest.
+ */
+export class WasmDevice extends Device {
+  readonly name = "wasm";
+  readonly kernels: KernelSet;
+  readonly #memory: WebAssembly.Memory;
+  readonly #allocator: Allocator;
+  readonly #implementations: ReadonlyMap<string, Implementation>;
+
+  private constructor(
+    factory: KernelFactory,
+    memory: WebAssembly.Memory,
+    kernels: KernelSet,
+    implementations: (device: WasmDevice) => ReadonlyMap<string, Implementation>,
+  ) {
+    super(factory);
+    this.#memory = memory;
+    this.kernels = kernels;
+    // Address 0 is left free: kernels read it as "absent".
+    this.#allocator = new Allocator(64, pageBytes, maximumPages * pageBytes, (byteLength) =>
+      this.#growTo(byteLength),
+    );
+    this.#implementations = implementations(this);
+  }
+
+  /** @param choice - `gpujs` leaves the SIMD kernels out. */
+  static async create(
+    choice: KernelChoice,
+    build: WasmBuild | undefined = supportedBuild(),
+  ): Promise<WasmDevice> {
+    const factory = await KernelFactory.create("webasm");
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages });
+    if (choice === "gpujs" || build === undefined) {
+      return new WasmDevice(factory, memory, "gpujs", () => new Map());
+    }
+    const kernels = await instantiateKernels(build, memory);
+    return new WasmDevice(factory, memory, build, (device) => simdImplementations(device, kernels));
+  }
+
+  override allocate(byteLength: number): DeviceBuffer {
+    return { byteOffset: this.#allocator.allocate(byteLength), byteLength };
+  }
+
+  override free(buffer: DeviceBuffer): void {
+    this.#allocator.free(buffer.byteOffset);
+  }
+
+  override bytes({ buffer, byteOffset, byteLength }: BufferSlice): Uint8Array {
+    return new Uint8Array(this.#memory.buffer, buffer.byteOffset + byteOffset, byteLength);
+  }
+
+  override implementationOf(operation: string): Implementation | undefined {
+    return this.#implementations.get(operation);
+  }
+
+  override read(tensor: Tensor): TensorData {
+    return readFromHost(this, tensor);
+  }
+
+  /** Runs `use` with `byteLength` bytes that are free again afterwards. @internal */
+  withScratch(byteLength: number, use: (pointer: number) => void): void {
+    const pointer = this.#allocator.allocate(byteLength);
+    try {
+      use(pointer);
+    } finally {
+      this.#allocator.free(pointer);
+    }
+  }
+
+  /** Writes 32-bit integers at `pointer`. @internal */
+  writeIntegers(pointer: number, values: readonly number[]): void {
+    new Int32Array(this.#memory.buffer, pointer, values.length).set(values);
+  }
+
+  protected override usedBytes(): { bytes: number; reservedBytes: number } {
+    return {
+      bytes: this.#allocator.usedBytes,
+      reservedBytes: this.#memory.buffer.byteLength,
+    };
+  }
+
+  #growTo(byteLength: number): void {
+    const missing = byteLength - this.#memory.buffer.byteLength;
+    if (missing <= 0) return;
+    try {
+      this.#memory.grow(Math.ceil(missing / pageBytes));
+    } catch (cause) {
+      throw new LimitError(
+        `out of memory: WebAssembly refused to grow to ${byteLength} bytes; dispose tensors or use a smaller model`,
+        { byteLength },
+        { cause },
+      );
+    }
+  }
+}

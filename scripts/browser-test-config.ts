@@ -1,0 +1,35 @@
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+/** Runs a package's `test/browser` in a real Chromium, without a GPU. */
+export function browserTestConfig(name: string): ViteUserConfig {
+  return defineConfig({
+    optimizeDeps: { include: ["gpu.js"] },
+    test: {
+      name: `${name} in Chromium`,
+      include: ["test/browser/**/*.test.ts"],
+      reporters: ["default", "json"],
+      outputFile: { json: ".test-results/browser.json" },
+      browser: {
+        enabled: true,
+        headless: true,
+        screenshotFailures: false,
+        provider: playwright({
+          launchOptions: {
+            executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
+            args: [
+              "--headless=new",
+              "--no-sandbox",
+              "--disable-quic",
+              "--no-first-run",
+              "--disable-background-networking",
+              "--disable-component-update",
+              "--disable-sync",
+            ],
+          },
+        }),
+        instances: [{ browser: "chromium" }],
+      },
+    },
+  });
+}

@@ -5,6 +5,9 @@ export default defineConfig({
     name: "@x/demo",
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["test/browser/**"],
+    globalSetup: ["test/global-setup.ts"],
+    // Each of these tests starts the program, some on a busy machine.
+    testTimeout: 60_000,
     reporters: ["default", "json"],
     outputFile: { json: ".test-results/vitest.json" },
   },

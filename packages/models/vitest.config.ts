@@ -5,6 +5,7 @@ export default defineConfig({
     name: "@x/models",
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["test/browser/**"],
+    globalSetup: ["test/support/global-setup.ts"],
     reporters: ["default", "json"],
     outputFile: { json: ".test-results/vitest.json" },
   },

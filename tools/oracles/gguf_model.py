@@ -5,8 +5,6 @@ a model run from here is the exact function that the quantized file stands for, 
 rounding of activations that a quantized runtime adds.
 """
 
-from pathlib import Path
-
 import gguf
 import numpy as np
 import torch
@@ -29,9 +27,9 @@ LAYER_TENSORS = {
 }
 
 
-def read_metadata(path: Path) -> dict:
-    """Returns every metadata key of the file with its plain Python value."""
-    return {key: field.contents() for key, field in gguf.GGUFReader(path).fields.items()}
+def metadata(reader: gguf.GGUFReader, key: str):
+    """Returns the plain Python value of one metadata key."""
+    return reader.fields[key].contents()
 
 
 def half_split_rows(weight: np.ndarray, heads: int) -> np.ndarray:
@@ -40,31 +38,31 @@ def half_split_rows(weight: np.ndarray, heads: int) -> np.ndarray:
     GGUF llama files store each head's rotary pair (i, i + D/2) at rows (2i, 2i + 1).
     """
     rows, columns = weight.shape
-    return weight.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
+    pairs = weight.reshape(heads, rows // heads // 2, 2, columns)
+    return pairs.swapaxes(1, 2).reshape(rows, columns)
 
 
-def load_model(path: Path) -> LlamaForCausalLM:
+def load_model(reader: gguf.GGUFReader) -> LlamaForCausalLM:
     """Builds a float32 LlamaForCausalLM that holds the file's dequantized weights."""
-    metadata = read_metadata(path)
-    heads = metadata["llama.attention.head_count"]
-    kv_heads = metadata["llama.attention.head_count_kv"]
+    heads = metadata(reader, "llama.attention.head_count")
+    kv_heads = metadata(reader, "llama.attention.head_count_kv")
     weights = {
-        tensor.name: gguf.dequantize(tensor.data, tensor.tensor_type)
-        for tensor in gguf.GGUFReader(path).tensors
+        tensor.name: gguf.dequantize(tensor.data, tensor.tensor_type) for tensor in reader.tensors
     }
     config = LlamaConfig(
-        vocab_size=metadata["llama.vocab_size"],
-        hidden_size=metadata["llama.embedding_length"],
-        intermediate_size=metadata["llama.feed_forward_length"],
-        num_hidden_layers=metadata["llama.block_count"],
+        vocab_size=metadata(reader, "llama.vocab_size"),
+        hidden_size=metadata(reader, "llama.embedding_length"),
+        intermediate_size=metadata(reader, "llama.feed_forward_length"),
+        num_hidden_layers=metadata(reader, "llama.block_count"),
         num_attention_heads=heads,
         num_key_value_heads=kv_heads,
-        max_position_embeddings=metadata["llama.context_length"],
-        rms_norm_eps=metadata["llama.attention.layer_norm_rms_epsilon"],
-        rope_parameters={"rope_type": "default", "rope_theta": metadata["llama.rope.freq_base"]},
+        max_position_embeddings=metadata(reader, "llama.context_length"),
+        rms_norm_eps=metadata(reader, "llama.attention.layer_norm_rms_epsilon"),
+        rope_parameters={
+            "rope_type": "default",
+            "rope_theta": metadata(reader, "llama.rope.freq_base"),
+        },
         tie_word_embeddings="output.weight" not in weights,
-        bos_token_id=metadata["tokenizer.ggml.bos_token_id"],
-        eos_token_id=metadata["tokenizer.ggml.eos_token_id"],
         attn_implementation="eager",
     )
     state = {
@@ -84,28 +82,44 @@ def load_model(path: Path) -> LlamaForCausalLM:
     return model
 
 
-def load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
+def load_tokenizer(reader: gguf.GGUFReader) -> PreTrainedTokenizerFast:
     """Builds the byte-level BPE tokenizer from the file's vocabulary, merges and chat template.
 
     SmolLM's pre-tokenizer (`tokenizer.ggml.pre` = "smollm") cuts out every single digit before
-    the GPT-2 pattern applies.
+    the GPT-2 pattern applies; transformers' own GGUF loading leaves that step out.
     """
-    metadata = read_metadata(path)
-    assert metadata["tokenizer.ggml.pre"] == "smollm", "only SmolLM's pre-tokenizer is built here"
-    tokens = metadata["tokenizer.ggml.tokens"]
-    types = metadata["tokenizer.ggml.token_type"]
-    merges = [tuple(merge.split(" ")) for merge in metadata["tokenizer.ggml.merges"]]
+    assert metadata(reader, "tokenizer.ggml.pre") == "smollm", "only this pre-tokenizer is built"
+    tokens = metadata(reader, "tokenizer.ggml.tokens")
+    types = metadata(reader, "tokenizer.ggml.token_type")
+    merges = [tuple(merge.split(" ")) for merge in metadata(reader, "tokenizer.ggml.merges")]
     backend = Tokenizer(models.BPE({token: id for id, token in enumerate(tokens)}, merges))
     backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
     )
     backend.decoder = decoders.ByteLevel()
-    special = [token for token, type in zip(tokens, types) if type == CONTROL_TOKEN]
-    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
+    backend.add_special_tokens(
+        [
+            AddedToken(token, special=True, normalized=False)
+            for token, type in zip(tokens, types)
+            if type == CONTROL_TOKEN
+        ]
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
-        bos_token=tokens[metadata["tokenizer.ggml.bos_token_id"]],
-        eos_token=tokens[metadata["tokenizer.ggml.eos_token_id"]],
-        chat_template=metadata["tokenizer.chat_template"],
+        bos_token=tokens[metadata(reader, "tokenizer.ggml.bos_token_id")],
+        eos_token=tokens[metadata(reader, "tokenizer.ggml.eos_token_id")],
+        chat_template=metadata(reader, "tokenizer.chat_template"),
         clean_up_tokenization_spaces=False,
     )
+
+
+def encode_prompt(tokenizer: PreTrainedTokenizerFast, prompt: dict) -> list[int]:
+    """Returns the token ids of an entry of prompts.json: a chat's end with an open answer."""
+    if "messages" in prompt:
+        return tokenizer.apply_chat_template(
+            prompt["messages"], add_generation_prompt=True, return_dict=False
+        )
+    return tokenizer(prompt["text"]).input_ids

@@ -22,7 +22,7 @@ export interface GenerationDefaults {
 }
 
 const share = { minimum: 0, maximum: 1 };
-const count = { minimum: 0, integer: true };
+const wholeNumber = { minimum: 0, integer: true };
 
 /** Adds the options of {@link GenerationCommandOptions} to a command. */
 export function addGenerationOptions(command: Command, defaults: GenerationDefaults): Command {
@@ -47,7 +47,9 @@ export function addGenerationOptions(command: Command, defaults: GenerationDefau
         maximum: 2,
       }).default(defaults.temperature),
     )
-    .addOption(number("--top-k", "sample among the k likeliest tokens; 0 is off", count).default(0))
+    .addOption(
+      number("--top-k", "sample among the k likeliest tokens; 0 is off", wholeNumber).default(0),
+    )
     .addOption(
       number("--top-p", "sample among the likeliest tokens of this total probability", {
         ...share,
@@ -62,13 +64,7 @@ export function addGenerationOptions(command: Command, defaults: GenerationDefau
         exclusiveMinimum: true,
       }).default(defaults.repetitionPenalty),
     )
-    .addOption(
-      number("--seed", "makes random choices repeatable", {
-        minimum: 0,
-        maximum: 2 ** 32 - 1,
-        integer: true,
-      }),
-    )
+    .addOption(number("--seed", "makes random choices repeatable", wholeNumber))
     .addOption(
       new Option("--device <name>", "where to compute (default: the fastest)").choices([
         "cpu",

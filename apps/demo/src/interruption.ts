@@ -48,6 +48,8 @@ export function listenForInterruption(): Interruption {
       return exitCode;
     },
     [Symbol.dispose]() {
+      // After an interrupt the process ends; a late copy of it must not cut the last output off.
+      if (controller.signal.aborted) return;
       process.off("SIGINT", onInterrupt);
       process.off("SIGTERM", onTerminate);
     },

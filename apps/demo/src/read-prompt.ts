@@ -6,7 +6,7 @@ import { UsageError } from "./exit";
 /**
  * The question that is asked when none is given: one that the smallest model answers well.
  */
-export const defaultPrompt = "What is the capital of France?";
+export const defaultPrompt = "How do plants make food?";
 
 /**
  * The prompt of a command: the option's text, or standard input for `-` and for a piped or

@@ -128,6 +128,7 @@ export class DynamicCache implements Disposable {
     this.reset();
   }
 
+  /** As `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -20,6 +20,7 @@ export interface SequenceState extends Disposable {
   readonly bytes: number;
   /** Forgets all but the first `length` tokens. */
   crop(length: number): void;
+  /** Frees the memory. Safe to call twice. */
   dispose(): void;
 }
 
@@ -52,5 +53,6 @@ export interface CausalLM extends Disposable {
    * state is not this model's or comes twice. No state changes then.
    */
   forward(batch: readonly SequenceChunk[]): Tensor;
+  /** Gives back the weights and everything else on the device. */
   dispose(): void;
 }

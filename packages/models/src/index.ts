@@ -12,7 +12,12 @@ export {
   type WeightLoadingOptions,
 } from "./architectures/llama-weights";
 export type { CausalLM, CausalLMConfig, SequenceChunk, SequenceState } from "./causal-lm";
-export { type ChatMessage, type ChatRenderOptions, ChatTemplate } from "./chat/chat-template";
+export {
+  type ChatMessage,
+  type ChatRenderOptions,
+  ChatTemplate,
+  type ChatTemplateTokens,
+} from "./chat/chat-template";
 export { encodeChat } from "./chat/encode-chat";
 export * from "./errors";
 export {
@@ -28,13 +33,13 @@ export {
   byteSourceFromBlob,
   byteSourceFromBuffer,
 } from "./gguf/byte-source";
-export type { GgufMetadata } from "./gguf/metadata";
+export type { GgufMetadata, GgufMetadataValue, GgufNumberArray } from "./gguf/metadata";
 export { type GgufFile, type ReadGgufOptions, readGguf } from "./gguf/read-gguf";
 export type { GgufTensorInfo } from "./gguf/read-tensor-infos";
 export type { GgufTensorType } from "./gguf/tensor-type";
-export { LanguageModel } from "./language-model";
+export { LanguageModel, type LanguageModelParts } from "./language-model";
 export { type LoadModelOptions, loadModel } from "./load-model";
 export { Sampler } from "./sampling/sampler";
 export type { SamplingOptions } from "./sampling/sampling-options";
 export { TextStream } from "./tokenizer/text-stream";
-export { Tokenizer } from "./tokenizer/tokenizer";
+export { type DecodeOptions, type EncodeOptions, Tokenizer } from "./tokenizer/tokenizer";

@@ -12,7 +12,8 @@ import {
 import { GenerationState } from "./generation/generation-state";
 import type { Tokenizer } from "./tokenizer/tokenizer";
 
-interface LanguageModelParts {
+/** What a {@link LanguageModel} is put together from. */
+export interface LanguageModelParts {
   readonly name: string;
   readonly model: CausalLM;
   readonly tokenizer: Tokenizer;
@@ -98,6 +99,7 @@ export class LanguageModel implements Disposable {
     this.model.dispose();
   }
 
+  /** As `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

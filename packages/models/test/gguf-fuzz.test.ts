@@ -44,7 +44,7 @@ async function outcome(content: Uint8Array): Promise<"read" | "rejected"> {
   }
 }
 
-describe("readGguf with damaged files", () => {
+describe("readGguf with damaged files", { timeout: 60_000 }, () => {
   it("rejects the file cut at every byte", async () => {
     expect(await outcome(bytes)).toBe("read");
     for (let length = 0; length < bytes.byteLength; length += 1) {

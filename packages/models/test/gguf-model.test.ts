@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { readGguf } from "../src/gguf/read-gguf";
 import { openTestModel } from "./support/model-file";
 
-it("reads the header of SmolLM2-135M-Instruct, as gguf-py does", async () => {
+it("reads the header of SmolLM2-135M-Instruct, as gguf-py does", { timeout: 60_000 }, async () => {
   const source = await openTestModel();
   let largestRead = 0;
   const { metadata, tensors, version, alignment } = await readGguf({

@@ -166,6 +166,42 @@ describe("readGguf", () => {
     await expect(readGguf(source, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
+  it("gives up between reads of a source that does not look at the signal", async () => {
+    const controller = new AbortController();
+    const inner = byteSourceFromBuffer(
+      writeGguf({ metadata: [["long", scalar("string", "x".repeat(200_000))]] }),
+    );
+    let reads = 0;
+    const source: ByteSource = {
+      ...inner,
+      read: (offset, target) => {
+        reads += 1;
+        controller.abort(new Error("no longer wanted"));
+        return inner.read(offset, target);
+      },
+    };
+    const reading = readGguf(source, { signal: controller.signal });
+    await expect(reading).rejects.toThrow("no longer wanted");
+    expect(reads).toBe(1);
+  });
+
+  it("reads strings that its window cuts at any byte", async () => {
+    const tokens = Array.from({ length: 12 }, (_, index) => `token ${index} é`);
+    for (let shift = 0; shift < 120; shift += 1) {
+      const padding = "x".repeat(65_536 - 190 + shift);
+      const bytes = writeGguf({
+        metadata: [
+          ["padding", scalar("string", padding)],
+          ["tokens", array("string", tokens)],
+          ["numbers", array("int16", [1, 2, 3])],
+        ],
+      });
+      const { metadata } = await readGguf(byteSourceFromBuffer(bytes));
+      expect(metadata.getStringArray("tokens"), `shift ${shift}`).toEqual(tokens);
+      expect(metadata.getNumberArray("numbers")).toEqual(Int16Array.of(1, 2, 3));
+    }
+  });
+
   it("passes on the error of the source", async () => {
     const source: ByteSource = {
       ...byteSourceFromBuffer(writeGguf(everyType)),

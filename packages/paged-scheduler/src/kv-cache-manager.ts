@@ -211,7 +211,8 @@ export class KvCacheManager {
       const table = request.blockTables[group] as Request["blockTables"][number];
       for (let index = first; index < numFull; index++) {
         const id = table.at(index);
-        if (id === nullBlock) continue;
+        // A fork may have filled it in the cache already: the block is theirs together.
+        if (id === nullBlock || this.pool.isCached(id)) continue;
         this.pool.cache(id, this.#content(request, group, index));
         this.recentlyCached.push(id);
         stored.push(index);

@@ -2,7 +2,7 @@ import { BlockFormat, blockBytes, headerBytes } from "./block-format";
 import { decodeFiniteHighHalves, decodeFiniteLowHalves, rebiasBits, shiftedHalfMask } from "./half";
 import { opaque } from "./opaque";
 import { quantizedBlockBytes } from "./quantized-activations";
-import { multiplyAdd, transposeStore } from "./simd";
+import { multiplyAdd, storeTransposed } from "./simd";
 
 /** Rows of weights, and rows of activations, in a panel. */
 export const panelRows: i32 = 4;
@@ -24,7 +24,7 @@ function unpackBytes(
   offset: usize,
   integers: usize,
 ): void {
-  transposeStore(
+  storeTransposed(
     integers,
     v128.load_ext<i8>(row0 + offset),
     v128.load_ext<i8>(row1 + offset),
@@ -53,7 +53,7 @@ function unpackNibbles(
   zero: v128,
   integers: usize,
 ): void {
-  transposeStore(
+  storeTransposed(
     integers,
     nibblesAt(q0, shift, nibble, zero),
     nibblesAt(q1, shift, nibble, zero),
@@ -204,8 +204,8 @@ export function multiplyTwoPanels(
     weightScales += panelScaleBytes;
     weightMinimums += panelScaleBytes;
   }
-  transposeStore(result, a0, a1, a2, a3);
-  transposeStore(result + 64, b0, b1, b2, b3);
+  storeTransposed(result, a0, a1, a2, a3);
+  storeTransposed(result + 64, b0, b1, b2, b3);
 }
 
 /** The same for one activation panel; the result has 4 × 4 float32. */
@@ -245,5 +245,5 @@ export function multiplyPanel(
     weightScales += panelScaleBytes;
     weightMinimums += panelScaleBytes;
   }
-  transposeStore(result, a0, a1, a2, a3);
+  storeTransposed(result, a0, a1, a2, a3);
 }

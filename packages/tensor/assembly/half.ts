@@ -39,3 +39,10 @@ export function decodeLowHalves(lanes: v128): v128 {
   const special = f32x4.ge(f32x4.abs(finite), f32x4.splat(65536));
   return v128.or(finite, v128.and(special, i32x4.splat(0x7f800000)));
 }
+
+/** The float16 number in the low 16 bits of `bits`. */
+// @ts-ignore: decorator
+@inline
+export function decodeHalf(bits: u32): f32 {
+  return f32x4.extract_lane(decodeLowHalves(i32x4.splat(bits)), 0);
+}

@@ -1,5 +1,11 @@
-import { dotRows } from "./dot-tile";
+import { multiplyByRows } from "./matmul-transposed";
 
+/**
+ * Columns `rowBegin` to `rowEnd` of out[m, n] = x[m, k] · weight[n, k]ᵀ.
+ *
+ * Error of an element: at most (k / 4 + 3) 2^-24 Σ|x w|, to first order; it does not depend on `m`
+ * or the range. Scratch: `linearScratchBytes(m, k)`.
+ */
 export function linearFloat32(
   x: usize,
   weight: usize,
@@ -12,15 +18,16 @@ export function linearFloat32(
   scratch: usize,
 ): void {
   const rowBytes: usize = k * 4;
-  const outRowBytes: usize = n * 4;
-  const quarter = (rowEnd - rowBegin + 3) / 4;
-  const quarterBytes: usize = quarter * rowBytes;
-  for (let row = rowBegin; row < rowBegin + quarter; row++) {
-    const rows = (rowEnd - row + quarter - 1) / quarter;
-    const row0 = weight + row * rowBytes;
-    const row1 = row0 + min(1, rows - 1) * quarterBytes;
-    const row2 = row0 + min(2, rows - 1) * quarterBytes;
-    const row3 = row0 + min(3, rows - 1) * quarterBytes;
-    dotRows(x, rowBytes, m, row0, row1, row2, row3, k, out + row * 4, outRowBytes, quarter * 4, rows);
-  }
+  multiplyByRows(
+    x,
+    rowBytes,
+    m,
+    weight + rowBegin * rowBytes,
+    rowBytes,
+    rowEnd - rowBegin,
+    k,
+    out + rowBegin * 4,
+    n * 4,
+    scratch,
+  );
 }

@@ -1,4 +1,5 @@
 import { BlockFormat, blockSize } from "./block-format";
+import { maximumOfLanes, roundingShift, storeTransposed } from "./simd";
 
 /**
  * Activations as 16-bit integers, the partner of packed weights in an integer product.
@@ -11,9 +12,6 @@ import { BlockFormat, blockSize } from "./block-format";
 
 /** Bytes of a block's integers. */
 export const quantizedBlockBytes: i32 = blockSize * 2;
-
-/** Adding 1.5 * 2^23 rounds a float32 to an integer and leaves it in the low mantissa bits. */
-const roundingShift: f32 = 12582912;
 
 /** A block whose largest value is below this, where 32767 / max|x| overflows, counts as zero. */
 const smallestMaximum: f32 = 1e-34;
@@ -44,9 +42,7 @@ function largestMagnitude(x: usize): f32 {
   for (let offset: usize = 16; offset < 128; offset += 16) {
     largest = f32x4.max(largest, f32x4.abs(v128.load(x + offset)));
   }
-  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
-  largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 1, 0, 3, 2));
-  return f32x4.extract_lane(largest, 0);
+  return maximumOfLanes(largest);
 }
 
 /**
@@ -127,18 +123,13 @@ export function interleavePairs(source: usize, target: usize, length: i32): void
   const rowBytes: usize = length * 2;
   const end = source + rowBytes;
   while (source < end) {
-    const a = v128.load(source);
-    const b = v128.load(source + rowBytes);
-    const c = v128.load(source + rowBytes * 2);
-    const d = v128.load(source + rowBytes * 3);
-    const abLow = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
-    const abHigh = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
-    const cdLow = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
-    const cdHigh = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
-    v128.store(target, v128.shuffle<i32>(abLow, cdLow, 0, 1, 4, 5));
-    v128.store(target, v128.shuffle<i32>(abLow, cdLow, 2, 3, 6, 7), 16);
-    v128.store(target, v128.shuffle<i32>(abHigh, cdHigh, 0, 1, 4, 5), 32);
-    v128.store(target, v128.shuffle<i32>(abHigh, cdHigh, 2, 3, 6, 7), 48);
+    storeTransposed(
+      target,
+      v128.load(source),
+      v128.load(source + rowBytes),
+      v128.load(source + rowBytes * 2),
+      v128.load(source + rowBytes * 3),
+    );
     source += 16;
     target += 64;
   }

@@ -1,7 +1,7 @@
-/** Helpers on vectors of four float32 lanes that several kernels share. */
+/** Helpers on vectors of four 32-bit lanes that several kernels share. */
 
 /**
- * `a * b + c`. One rounding in the relaxed build (where the processor has the instruction), two in
+ * `a * b + c`. One rounding in the relaxed build, where the processor has the instruction; two in
  * the baseline build.
  */
 // @ts-ignore: decorator
@@ -11,7 +11,13 @@ export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
-/** Sum of the four lanes of `a`, in the order that {@link sumLanesOfFour} takes. */
+/**
+ * Adding 1.5 * 2^23 rounds a float32 below 2^22 to an integer, and leaves that integer in the low
+ * bits.
+ */
+export const roundingShift: f32 = 12582912;
+
+/** The sum of the four lanes. */
 // @ts-ignore: decorator
 @inline
 export function sumLanes(a: v128): f32 {
@@ -20,7 +26,16 @@ export function sumLanes(a: v128): f32 {
   return even + odd;
 }
 
-/** Lane i of the result is the sum of the lanes of the i-th argument. */
+/** The largest of the four lanes; NaN if one is NaN. */
+// @ts-ignore: decorator
+@inline
+export function maximumOfLanes(a: v128): f32 {
+  a = f32x4.max(a, v128.shuffle<f32>(a, a, 2, 3, 0, 1));
+  a = f32x4.max(a, v128.shuffle<f32>(a, a, 1, 0, 3, 2));
+  return f32x4.extract_lane(a, 0);
+}
+
+/** Lane i of the result is the sum of the lanes of argument i. */
 // @ts-ignore: decorator
 @inline
 export function sumLanesOfFour(a: v128, b: v128, c: v128, d: v128): v128 {
@@ -38,7 +53,7 @@ export function sumLanesOfFour(a: v128, b: v128, c: v128, d: v128): v128 {
   );
 }
 
-/** The same for four vectors of int32 lanes. */
+/** The same for int32 lanes. */
 // @ts-ignore: decorator
 @inline
 export function sumIntegerLanesOfFour(a: v128, b: v128, c: v128, d: v128): v128 {
@@ -56,10 +71,10 @@ export function sumIntegerLanesOfFour(a: v128, b: v128, c: v128, d: v128): v128 
   );
 }
 
-/** Stores the transpose of a 4 × 4 matrix given by rows. */
+/** Stores the transpose of the 4 × 4 matrix whose rows are given: 64 bytes. */
 // @ts-ignore: decorator
 @inline
-export function transposeStore(target: usize, a: v128, b: v128, c: v128, d: v128): void {
+export function storeTransposed(target: usize, a: v128, b: v128, c: v128, d: v128): void {
   const abLow = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
   const abHigh = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
   const cdLow = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
@@ -70,7 +85,7 @@ export function transposeStore(target: usize, a: v128, b: v128, c: v128, d: v128
   v128.store(target, v128.shuffle<f32>(abHigh, cdHigh, 2, 3, 6, 7), 48);
 }
 
-/** Stores the first `count` lanes, 1 to 4. */
+/** Stores the first `count` lanes, 1 to 4, each `stride` bytes after the other. */
 // @ts-ignore: decorator
 @inline
 export function storeLanes(target: usize, lanes: v128, count: i32, stride: usize): void {
@@ -78,4 +93,14 @@ export function storeLanes(target: usize, lanes: v128, count: i32, stride: usize
   if (count > 1) v128.store_lane<f32>(target + stride, lanes, 1);
   if (count > 2) v128.store_lane<f32>(target + 2 * stride, lanes, 2);
   if (count > 3) v128.store_lane<f32>(target + 3 * stride, lanes, 3);
+}
+
+/** The `count` float32 at `source`, 1 to 3, and `fill` in the other lanes. */
+// @ts-ignore: decorator
+@inline
+export function loadPart(source: usize, count: i32, fill: v128): v128 {
+  let lanes = v128.load32_lane(source, fill, 0);
+  if (count > 1) lanes = v128.load32_lane(source + 4, lanes, 1);
+  if (count > 2) lanes = v128.load32_lane(source + 8, lanes, 2);
+  return lanes;
 }

@@ -9,24 +9,35 @@ export class AsyncTidyError extends XError {
 
 const scopes: Set<Tensor>[] = [];
 
-/** The backstop: a tensor that was collected without `dispose()` gives its memory back, and is counted. */
+/**
+ * The backstop: a tensor that was collected without `dispose()` gives its memory back, and is
+ * counted. Only tensors outside every scope are watched; a scope disposes its own, and watching all
+ * would double the garbage collector's work in a decoding loop.
+ */
 const collected = new FinalizationRegistry<Storage>((storage) => {
   storage.device.tensorLeaked();
   storage.release();
 });
 
+function watch(tensor: Tensor): void {
+  if (!tensor.isDisposed) collected.register(tensor, tensor.storage, tensor);
+}
+
 /** @internal */
 export function registerTensor(tensor: Tensor, storage: Storage): void {
-  scopes.at(-1)?.add(tensor);
   storage.device.tensorCreated();
-  collected.register(tensor, storage, tensor);
+  const scope = scopes.at(-1);
+  if (scope === undefined) watch(tensor);
+  else scope.add(tensor);
 }
 
 /** @internal */
 export function unregisterTensor(tensor: Tensor, storage: Storage): void {
-  for (const scope of scopes) scope.delete(tensor);
-  collected.unregister(tensor);
   storage.device.tensorDisposed();
+  for (const scope of scopes) {
+    if (scope.delete(tensor)) return;
+  }
+  collected.unregister(tensor);
 }
 
 /**
@@ -53,16 +64,20 @@ export function tidy<Result>(compute: () => Result): Result {
     return result;
   } finally {
     scopes.pop();
+    const outer = scopes.at(-1);
     for (const tensor of scope) {
-      if (kept.has(tensor)) scopes.at(-1)?.add(tensor);
-      else tensor.dispose();
+      if (!kept.has(tensor)) tensor.dispose();
+      else if (outer === undefined) watch(tensor);
+      else outer.add(tensor);
     }
   }
 }
 
 /** Takes `tensor` out of every open {@link tidy}: it lives until it is disposed. */
 export function keep(tensor: Tensor): Tensor {
-  for (const scope of scopes) scope.delete(tensor);
+  let wasScoped = false;
+  for (const scope of scopes) wasScoped = scope.delete(tensor) || wasScoped;
+  if (wasScoped) watch(tensor);
   return tensor;
 }
 

@@ -213,6 +213,7 @@ export class Tensor implements Disposable {
     this.#storage.release();
   }
 
+  /** As `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -67,10 +67,12 @@ export class Llama implements CausalLM {
     }
   }
 
+  /** Disposes the device, and with it weights and tables. */
   dispose(): void {
     this.device.dispose();
   }
 
+  /** As `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -202,6 +204,7 @@ class LlamaState implements SequenceState {
     this.cache.dispose();
   }
 
+  /** As `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

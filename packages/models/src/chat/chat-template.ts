@@ -27,7 +27,8 @@ export interface ChatRenderOptions {
 
 /**
  * The way a model was trained to see conversations: a Jinja template in the checkpoint, rendered as
- * Hugging Face `apply_chat_template` does.
+ * Hugging Face `apply_chat_template` does. One difference is known: `strip`, `lstrip` and `rstrip`
+ * always remove white space, and not the characters that a template names.
  *
  * @example
  * ```ts

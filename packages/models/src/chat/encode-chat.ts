@@ -35,11 +35,10 @@ export function encodeChat(
     veiled.push(text);
     return `${open}${veiled.length - 1}${close}`;
   };
-  const safeMessages = messages.map((message) => ({
-    ...message,
-    role: veilSpecialTokens(tokenizer, message.role, veil),
-    content: veilSpecialTokens(tokenizer, message.content, veil),
-  }));
+  const safeMessages = messages.map(
+    (message) =>
+      mapStrings(message, (text) => withoutSpecialTokens(tokenizer, text, veil)) as ChatMessage,
+  );
   const text = template.render(safeMessages, options);
   const tokenIds: number[] = [];
   for (const part of tokenizer.splitSpecialTokens(text)) {
@@ -56,15 +55,11 @@ export function encodeChat(
 }
 
 /** `text` with its special tokens, and the characters of the veil itself, behind the veil. */
-function veilSpecialTokens(
+function withoutSpecialTokens(
   tokenizer: Tokenizer,
   text: string,
   veil: (text: string) => string,
 ): string {
-  // What is no string is left to the template's check.
-  if (typeof text !== "string") {
-    return text;
-  }
   return tokenizer
     .splitSpecialTokens(text)
     .map((part) => {
@@ -75,4 +70,19 @@ function veilSpecialTokens(
       return tokenizer.isSpecial(part) ? veil(name) : name;
     })
     .join("");
+}
+
+/** `value` with every string in it mapped: templates may print more than role and content. */
+function mapStrings(value: unknown, map: (text: string) => string): unknown {
+  if (typeof value === "string") {
+    return map(value);
+  }
+  if (Array.isArray(value)) {
+    return value.map((element) => mapStrings(element, map));
+  }
+  if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value);
+    return Object.fromEntries(entries.map(([key, entry]) => [key, mapStrings(entry, map)]));
+  }
+  return value;
 }

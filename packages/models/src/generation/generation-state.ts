@@ -69,11 +69,13 @@ export class GenerationState implements Disposable {
     this.#busy = false;
   }
 
+  /** Frees the model's state. */
   dispose(): void {
     this.#state.dispose();
     this.#tokenIds = [];
   }
 
+  /** As `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -89,7 +89,7 @@ describe("Sampler draws with the exact probabilities", () => {
   });
 });
 
-describe("Sampler", () => {
+describe("Sampler", { timeout: 30_000 }, () => {
   it("keeps exactly the tokens of the plain definition, for random options", () => {
     // Multiples of 1/4, so that ties are many and float32 holds them exactly.
     const logitsOf = fc.array(

@@ -59,7 +59,7 @@ export class Sampler {
     const weights = this.#weights;
     const candidates = this.#candidates;
     let length = penalized.length;
-    const isCut = topK > 0 && topK < length;
+    const isCut = topK > 0;
     if (isCut) {
       // The top k are the same before min-p as after, and spare the exponentials of the rest.
       length = selectTop(penalized, candidates, topK);
@@ -77,7 +77,7 @@ export class Sampler {
         weights[id] = weight;
         total += weight;
         candidates[kept] = id;
-        kept += weight > 0 ? 1 : 0;
+        kept += 1;
       }
     }
     if (topP < 1) {
@@ -86,7 +86,7 @@ export class Sampler {
       kept = selectMass(penalized, weights, candidates, kept, mass);
       total = sum(weights, candidates, kept);
     }
-    return this.#draw(kept, total);
+    return this.#draw(kept, total, best);
   }
 
   /**
@@ -109,7 +109,7 @@ export class Sampler {
   }
 
   /** One of the first `kept` candidates, each as likely as its part of `total`. */
-  #draw(kept: number, total: number): number {
+  #draw(kept: number, total: number, best: number): number {
     let rest = this.#random.uniform() * total;
     for (let index = 0; index < kept; index += 1) {
       const id = this.#candidates[index] as number;
@@ -119,7 +119,7 @@ export class Sampler {
       }
     }
     // Rounding can leave a little after the last.
-    return this.#candidates[kept - 1] as number;
+    return best;
   }
 
   #penalize(
@@ -132,7 +132,7 @@ export class Sampler {
     }
     const penalized = this.#logits;
     penalized.set(logits);
-    for (const id of new Set(previousTokenIds)) {
+    for (const id of previousTokenIds) {
       const logit = logits[id];
       if (logit === undefined) {
         throw new InvalidArgumentError(

@@ -92,15 +92,22 @@ describe("selectMass", () => {
     expect(selectMass(logits, weights, candidates, 3, 0)).toBe(1);
     expect(candidates[0]).toBe(1);
     expect(selectMass(logits, weights, candidates, 3, 7.5)).toBe(3);
+    const pair = Int32Array.of(1, 2);
+    expect(selectMass(logits, weights, pair, 2, 0)).toBe(1);
+    expect(pair[0]).toBe(1);
   });
 });
 
-it("reads in proportion to the tokens, even when all logits are equal or sorted", () => {
+describe("the number of logits that are looked at", () => {
   const length = 10_000;
-  const shapes: ((id: number) => number)[] = [() => 1, (id) => id, (id) => -id];
-  for (const shape of shapes) {
-    const logits = Float32Array.from({ length }, (_, id) => shape(id));
-    const weights = new Float64Array(length).fill(1);
+  const shapes: ((id: number) => number)[] = [
+    () => 1,
+    (id) => id,
+    (id) => -id,
+    (id) => (id * 7919) % 10_007,
+  ];
+
+  function readsOf(logits: Float32Array, use: (logits: Float32Array) => void): number {
     let reads = 0;
     const counted = new Proxy(logits, {
       get(target, key) {
@@ -108,8 +115,26 @@ it("reads in proportion to the tokens, even when all logits are equal or sorted"
         return Reflect.get(target, key);
       },
     });
-    selectMass(counted, weights, Int32Array.from(logits.keys()), length, length / 3);
-    selectTop(counted, new Int32Array(length), 500);
-    expect(reads).toBeLessThan(40 * length);
+    use(counted);
+    return reads;
   }
+
+  it("is in proportion to the vocabulary, even when all are equal or sorted", () => {
+    for (const shape of shapes) {
+      const logits = Float32Array.from({ length }, (_, id) => shape(id));
+      const reads = readsOf(logits, (counted) => {
+        const weights = new Float64Array(length).fill(1);
+        selectMass(counted, weights, Int32Array.from(logits.keys()), length, length / 3);
+        selectTop(counted, new Int32Array(length), 500);
+      });
+      expect(reads).toBeLessThan(40 * length);
+    }
+  });
+
+  it("is hardly more than the vocabulary for a small top-k", () => {
+    const logits = Float32Array.from({ length }, (_, id) => (id * 7919) % 10_007);
+    const reads = readsOf(logits, (counted) => selectTop(counted, new Int32Array(length), 10));
+    // One for each logit and for each turn of the loop.
+    expect(reads).toBeLessThan(2.5 * length);
+  });
 });

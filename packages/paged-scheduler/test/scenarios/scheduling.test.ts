@@ -195,6 +195,32 @@ describe("speculation", () => {
     expect(numScheduled).toEqual([50, 30, 4]);
   });
 
+  it("cuts drafts to what the request may still generate", () => {
+    const scheduler = new Scheduler({ numBlocks: 100 });
+    scheduler.addRequest({ id: "a", promptTokens: [1, 2, 3], maxTokens: 4 });
+    advance(scheduler);
+    scheduler.setDraftTokens("a", [7, 7, 7, 7]);
+    // One token is out; of three more the last is sampled, not proposed.
+    expect(scheduler.request("a")?.draftTokens).toEqual([7, 7]);
+    const step = scheduler.schedule();
+    expect(scheduler.update(step, [[7, 7, 7]])[0]?.finishReason).toBe("length");
+  });
+
+  it("makes no block findable whose tokens are only proposed", () => {
+    const scheduler = new Scheduler({ numBlocks: 100, blockSize: 4 });
+    scheduler.addRequest({ id: "a", promptTokens: [1, 2, 3, 4, 5], maxTokens: 16 });
+    advance(scheduler, 6);
+    scheduler.setDraftTokens("a", [7, 8, 9]);
+    const step = scheduler.schedule();
+    expect(scheduler.stats().numCachedBlocks).toBe(1);
+    scheduler.update(step, [[7, 8, 1]]);
+    advance(scheduler);
+    expect(scheduler.stats().numCachedBlocks).toBe(2);
+    scheduler.addRequest({ id: "b", promptTokens: [1, 2, 3, 4, 5, 6, 7, 8, 50] });
+    advance(scheduler);
+    expect(scheduler.request("b")?.numCachedTokens).toBe(8);
+  });
+
   it("rolls rejected drafts back and counts the accepted ones", () => {
     const scheduler = new Scheduler({ numBlocks: 100 });
     scheduler.addRequest({ id: "a", promptTokens: [7, 8, 9], maxTokens: 16 });

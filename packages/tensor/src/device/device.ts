@@ -61,6 +61,7 @@ export abstract class Device implements Disposable {
   #leakedTensors = 0;
   #disposed = false;
 
+  /** @internal */
   constructor(factory: KernelFactory) {
     this.#factory = factory;
   }
@@ -77,6 +78,7 @@ export abstract class Device implements Disposable {
   /** The hand-written kernel of `operation`, if this device has one. @internal */
   abstract implementationOf(operation: string): Implementation | undefined;
 
+  /** @internal */
   protected abstract usedBytes(): { bytes: number; reservedBytes: number };
 
   /** Frees every byte and kernel of the device. Its tensors cannot be used any more. */
@@ -85,6 +87,7 @@ export abstract class Device implements Disposable {
     this.#factory.dispose();
   }
 
+  /** As `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

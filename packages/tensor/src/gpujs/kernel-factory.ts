@@ -21,6 +21,7 @@ export interface ArrayArgument {
   readonly sizes: readonly number[];
 }
 
+/** What a kernel is called with: elements, or a number. */
 export type KernelArgument = ArrayArgument | number;
 
 /**

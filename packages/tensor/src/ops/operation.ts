@@ -41,6 +41,7 @@ export interface Operation<Attributes> {
 export interface Implementation {
   /** Whether the kernel takes operands of this layout and dtype. */
   accepts(inputs: readonly Tensor[], attributes: unknown): boolean;
+  /** Computes `outputs`, whose memory is reserved and undefined. */
   run(inputs: readonly Tensor[], outputs: readonly Tensor[], attributes: unknown): void;
 }
 

@@ -10,6 +10,8 @@ import { simdImplementations } from "./implementations";
 import { instantiateKernels, supportedBuild, type WasmBuild } from "./kernel-module";
 
 const pageBytes = 65536;
+/** Growing costs a millisecond, and pages that are not touched take no memory: 16 MiB at least. */
+const growthPages = 256;
 /** 4 GiB: all that 32-bit pointers reach. */
 const maximumPages = 65536;
 
@@ -97,10 +99,12 @@ export class WasmDevice extends Device {
   }
 
   #growTo(byteLength: number): void {
-    const missing = byteLength - this.#memory.buffer.byteLength;
+    const present = this.#memory.buffer.byteLength;
+    const missing = Math.ceil((byteLength - present) / pageBytes);
     if (missing <= 0) return;
+    const room = maximumPages - present / pageBytes;
     try {
-      this.#memory.grow(Math.ceil(missing / pageBytes));
+      this.#memory.grow(Math.min(room, Math.max(missing, growthPages)));
     } catch (cause) {
       throw new LimitError(
         `out of memory: WebAssembly refused to grow to ${byteLength} bytes; dispose tensors or use a smaller model`,

@@ -1,0 +1,156 @@
+import { dotRowsWithPanel, panelRows } from "./dot-products";
+import {
+  decodeFiniteHighHalves,
+  decodeLowHalves,
+  rebiasBits,
+  shiftedHalfMask,
+} from "./half";
+import { opaque } from "./opaque";
+import { groupCount, groupDistance, groupStart } from "./row-groups";
+import { multiplyAdd, storeLanes, sumLanesOfFour } from "./simd";
+
+/** The `count` float16 at `source`, 1 to 3, in the low halves of the lanes, and zeros. */
+// @ts-ignore: decorator
+@inline
+function loadHalves(source: usize, count: i32): v128 {
+  let lanes = v128.load16_lane(source, i32x4.splat(0), 0);
+  if (count > 1) lanes = v128.load16_lane(source + 2, lanes, 2);
+  if (count > 2) lanes = v128.load16_lane(source + 4, lanes, 4);
+  return lanes;
+}
+
+/** Decodes four rows to a panel, see `packPanel`. */
+function decodePanel(
+  row0: usize,
+  row1: usize,
+  row2: usize,
+  row3: usize,
+  k: i32,
+  panel: usize,
+): void {
+  const rest = k & 3;
+  const end = row0 + (k - rest) * 2;
+  while (row0 < end) {
+    v128.store(panel, decodeLowHalves(v128.load_ext<u16>(row0)));
+    v128.store(panel, decodeLowHalves(v128.load_ext<u16>(row1)), 16);
+    v128.store(panel, decodeLowHalves(v128.load_ext<u16>(row2)), 32);
+    v128.store(panel, decodeLowHalves(v128.load_ext<u16>(row3)), 48);
+    row0 += 8;
+    row1 += 8;
+    row2 += 8;
+    row3 += 8;
+    panel += 64;
+  }
+  if (rest > 0) {
+    v128.store(panel, decodeLowHalves(loadHalves(row0, rest)));
+    v128.store(panel, decodeLowHalves(loadHalves(row1, rest)), 16);
+    v128.store(panel, decodeLowHalves(loadHalves(row2, rest)), 32);
+    v128.store(panel, decodeLowHalves(loadHalves(row3, rest)), 48);
+  }
+}
+
+/**
+ * One row of activations times four of weights, decoded on the way and taken as finite.
+ *
+ * @returns whether they were; the products are wrong otherwise.
+ */
+function dotFourHalves(
+  x: usize,
+  row0: usize,
+  row1: usize,
+  row2: usize,
+  row3: usize,
+  k: i32,
+  out: usize,
+  outStride: usize,
+  count: i32,
+): bool {
+  const zero = i32x4.splat(0);
+  const mask = i32x4.splat(opaque(shiftedHalfMask, k));
+  const rebias = i32x4.splat(opaque(rebiasBits, k));
+  const magnitude = i16x8.splat(opaque(0x7fff, k) as i16);
+  let s0 = zero, s1 = zero, s2 = zero, s3 = zero;
+  let largest = zero;
+  const end = x + k * 4;
+  while (x < end) {
+    const x0 = v128.load(x);
+    const x1 = v128.load(x, 16);
+    let w = v128.load(row0);
+    largest = i16x8.max_u(largest, v128.and(w, magnitude));
+    s0 = multiplyAdd(x0, decodeFiniteHighHalves(lowToHigh(w, zero), mask, rebias), s0);
+    s0 = multiplyAdd(x1, decodeFiniteHighHalves(highToHigh(w, zero), mask, rebias), s0);
+    w = v128.load(row1);
+    largest = i16x8.max_u(largest, v128.and(w, magnitude));
+    s1 = multiplyAdd(x0, decodeFiniteHighHalves(lowToHigh(w, zero), mask, rebias), s1);
+    s1 = multiplyAdd(x1, decodeFiniteHighHalves(highToHigh(w, zero), mask, rebias), s1);
+    w = v128.load(row2);
+    largest = i16x8.max_u(largest, v128.and(w, magnitude));
+    s2 = multiplyAdd(x0, decodeFiniteHighHalves(lowToHigh(w, zero), mask, rebias), s2);
+    s2 = multiplyAdd(x1, decodeFiniteHighHalves(highToHigh(w, zero), mask, rebias), s2);
+    w = v128.load(row3);
+    largest = i16x8.max_u(largest, v128.and(w, magnitude));
+    s3 = multiplyAdd(x0, decodeFiniteHighHalves(lowToHigh(w, zero), mask, rebias), s3);
+    s3 = multiplyAdd(x1, decodeFiniteHighHalves(highToHigh(w, zero), mask, rebias), s3);
+    x += 32;
+    row0 += 16;
+    row1 += 16;
+    row2 += 16;
+    row3 += 16;
+  }
+  storeLanes(out, sumLanesOfFour(s0, s1, s2, s3), count, outStride);
+  return !v128.any_true(i16x8.ge_u(largest, i16x8.splat(0x7c00)));
+}
+
+/** The first four 16-bit lanes, in the high halves of 32-bit lanes. */
+// @ts-ignore: decorator
+@inline
+function lowToHigh(halves: v128, zero: v128): v128 {
+  return v128.shuffle<i16>(zero, halves, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+/** The last four 16-bit lanes, in the high halves of 32-bit lanes. */
+// @ts-ignore: decorator
+@inline
+function highToHigh(halves: v128, zero: v128): v128 {
+  return v128.shuffle<i16>(zero, halves, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+
+/**
+ * Columns `rowBegin` to `rowEnd` of out[m, n] = x[m, k] · weight[n, k]ᵀ, weights in float16.
+ *
+ * Weights are decoded exactly, subnormal numbers, infinity and NaN included. Error of an element: at
+ * most (k / 4 + 3) 2^-24 Σ|x w|, to first order; it does not depend on `m` or the range.
+ * Scratch: `linearScratchBytes(m, k)`.
+ */
+export function linearFloat16(
+  x: usize,
+  weight: usize,
+  out: usize,
+  m: i32,
+  k: i32,
+  n: i32,
+  rowBegin: i32,
+  rowEnd: i32,
+  scratch: usize,
+): void {
+  const rowBytes: usize = k * 2;
+  const rows = rowEnd - rowBegin;
+  const groups = (rows + panelRows - 1) / panelRows;
+  for (let group = 0; group < groups; group++) {
+    const count = groupCount(group, rows, panelRows);
+    const distance = groupDistance(group, rows, panelRows);
+    const start = rowBegin + groupStart(group, rows, panelRows);
+    const step = distance * rowBytes;
+    const row0 = weight + start * rowBytes;
+    const row1 = row0 + min(1, count - 1) * step;
+    const row2 = row0 + min(2, count - 1) * step;
+    const row3 = row0 + min(3, count - 1) * step;
+    const target = out + start * 4;
+    const single = m == 1 && k % 8 == 0;
+    if (single && dotFourHalves(x, row0, row1, row2, row3, k, target, distance * 4, count)) {
+      continue;
+    }
+    decodePanel(row0, row1, row2, row3, k, scratch);
+    dotRowsWithPanel(x, k * 4, m, scratch, k, target, n * 4, distance * 4, count);
+  }
+}

@@ -1,0 +1,236 @@
+import { panelBytes } from "./dot-products";
+import { multiplyAdd } from "./simd";
+
+/** Columns of `b` that a tile covers. */
+const tileColumns: i32 = 8;
+
+/** Columns of `b` that a tile of a single row covers. */
+const wideColumns: i32 = 32;
+
+/** Rows of `a` that a tile covers. */
+const tileRows: i32 = 4;
+
+/** Rows of `a` from which packing `b` to panels pays. */
+const packThreshold: i32 = 16;
+
+const columnBytes: usize = tileColumns * 4;
+
+/** Bytes of scratch that `matmul` and `matmulTransposed` need. */
+export function matmulScratchBytes(m: i32, k: i32, n: i32): i32 {
+  return max(k * (columnBytes as i32) + tileRows * (columnBytes as i32), panelBytes(k));
+}
+
+/** Copies up to eight columns of `b` to a panel of eight, padded with zeros. */
+function packColumns(b: usize, bStride: usize, k: i32, columns: i32, panel: usize): void {
+  for (let row = 0; row < k; row++) {
+    if (columns == tileColumns) {
+      v128.store(panel, v128.load(b));
+      v128.store(panel, v128.load(b, 16), 16);
+    } else {
+      for (let column = 0; column < tileColumns; column++) {
+        const value: f32 = column < columns ? load<f32>(b + column * 4) : 0;
+        store<f32>(panel + column * 4, value);
+      }
+    }
+    b += bStride;
+    panel += columnBytes;
+  }
+}
+
+/** Four rows of `a` times eight columns of `b`. */
+function multiplyFourRows(
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  b: usize,
+  bStride: usize,
+  k: i32,
+  out0: usize,
+  out1: usize,
+  out2: usize,
+  out3: usize,
+): void {
+  const zero = f32x4.splat(0);
+  let s0 = zero, s1 = zero, s2 = zero, s3 = zero;
+  let t0 = zero, t1 = zero, t2 = zero, t3 = zero;
+  const end = a0 + k * 4;
+  while (a0 < end) {
+    const left = v128.load(b);
+    const right = v128.load(b, 16);
+    let x = v128.load32_splat(a0);
+    s0 = multiplyAdd(x, left, s0);
+    t0 = multiplyAdd(x, right, t0);
+    x = v128.load32_splat(a1);
+    s1 = multiplyAdd(x, left, s1);
+    t1 = multiplyAdd(x, right, t1);
+    x = v128.load32_splat(a2);
+    s2 = multiplyAdd(x, left, s2);
+    t2 = multiplyAdd(x, right, t2);
+    x = v128.load32_splat(a3);
+    s3 = multiplyAdd(x, left, s3);
+    t3 = multiplyAdd(x, right, t3);
+    a0 += 4;
+    a1 += 4;
+    a2 += 4;
+    a3 += 4;
+    b += bStride;
+  }
+  v128.store(out0, s0);
+  v128.store(out0, t0, 16);
+  v128.store(out1, s1);
+  v128.store(out1, t1, 16);
+  v128.store(out2, s2);
+  v128.store(out2, t2, 16);
+  v128.store(out3, s3);
+  v128.store(out3, t3, 16);
+}
+
+/** One row of `a` times eight columns of `b`. */
+function multiplyOneRow(a: usize, b: usize, bStride: usize, k: i32, out: usize): void {
+  let s = f32x4.splat(0);
+  let t = s;
+  const end = a + k * 4;
+  while (a < end) {
+    const x = v128.load32_splat(a);
+    s = multiplyAdd(x, v128.load(b), s);
+    t = multiplyAdd(x, v128.load(b, 16), t);
+    a += 4;
+    b += bStride;
+  }
+  v128.store(out, s);
+  v128.store(out, t, 16);
+}
+
+/** One row of `a` times 32 columns of `b`: enough sums at once to hide the latency of adding. */
+function multiplyOneRowWide(a: usize, b: usize, bStride: usize, k: i32, out: usize): void {
+  const zero = f32x4.splat(0);
+  let s0 = zero, s1 = zero, s2 = zero, s3 = zero;
+  let s4 = zero, s5 = zero, s6 = zero, s7 = zero;
+  const end = a + k * 4;
+  while (a < end) {
+    const x = v128.load32_splat(a);
+    s0 = multiplyAdd(x, v128.load(b), s0);
+    s1 = multiplyAdd(x, v128.load(b, 16), s1);
+    s2 = multiplyAdd(x, v128.load(b, 32), s2);
+    s3 = multiplyAdd(x, v128.load(b, 48), s3);
+    s4 = multiplyAdd(x, v128.load(b, 64), s4);
+    s5 = multiplyAdd(x, v128.load(b, 80), s5);
+    s6 = multiplyAdd(x, v128.load(b, 96), s6);
+    s7 = multiplyAdd(x, v128.load(b, 112), s7);
+    a += 4;
+    b += bStride;
+  }
+  v128.store(out, s0);
+  v128.store(out, s1, 16);
+  v128.store(out, s2, 32);
+  v128.store(out, s3, 48);
+  v128.store(out, s4, 64);
+  v128.store(out, s5, 80);
+  v128.store(out, s6, 96);
+  v128.store(out, s7, 112);
+}
+
+/** `m` rows of `a` times eight columns of `b`. */
+function multiplyRows(
+  a: usize,
+  aStride: usize,
+  m: i32,
+  b: usize,
+  bStride: usize,
+  k: i32,
+  out: usize,
+  outStride: usize,
+): void {
+  for (let row = 0; row < m; row += tileRows) {
+    const last = min(m - row, tileRows) - 1;
+    if (last == 0) {
+      multiplyOneRow(a, b, bStride, k, out);
+      return;
+    }
+    // A row that is missing repeats the last one, and writes the same numbers to the same place.
+    const second = min(last, 2);
+    multiplyFourRows(
+      a,
+      a + aStride,
+      a + second * aStride,
+      a + last * aStride,
+      b,
+      bStride,
+      k,
+      out,
+      out + outStride,
+      out + second * outStride,
+      out + last * outStride,
+    );
+    a += tileRows * aStride;
+    out += tileRows * outStride;
+  }
+}
+
+/**
+ * Batched out = a · b: out[m, n] = a[m, k] · b[k, n].
+ *
+ * Strides are in elements and may be 0; the last dimension of all three is contiguous. `out` may
+ * not overlap `a` or `b`. Scratch: `matmulScratchBytes(m, k, n)`.
+ *
+ * Every element is summed over k in order. Error: at most (k + 1) 2^-24 Σ|a b|, to first order.
+ */
+export function matmul(
+  a: usize,
+  b: usize,
+  out: usize,
+  batch: i32,
+  m: i32,
+  k: i32,
+  n: i32,
+  aBatchStride: i32,
+  aRowStride: i32,
+  bBatchStride: i32,
+  bRowStride: i32,
+  outBatchStride: i32,
+  outRowStride: i32,
+  scratch: usize,
+): void {
+  const aStride: usize = aRowStride * 4;
+  const bStride: usize = bRowStride * 4;
+  const outStride: usize = outRowStride * 4;
+  const panel = scratch + tileRows * columnBytes;
+  for (let index = 0; index < batch; index++) {
+    let column = 0;
+    if (m == 1) {
+      for (; column + wideColumns <= n; column += wideColumns) {
+        multiplyOneRowWide(a, b + column * 4, bStride, k, out + column * 4);
+      }
+    }
+    for (; column < n; column += tileColumns) {
+      const columns = min(n - column, tileColumns);
+      const source = b + column * 4;
+      const target = out + column * 4;
+      if (columns == tileColumns && m < packThreshold) {
+        multiplyRows(a, aStride, m, source, bStride, k, target, outStride);
+        continue;
+      }
+      packColumns(source, bStride, k, columns, panel);
+      if (columns == tileColumns) {
+        multiplyRows(a, aStride, m, panel, columnBytes, k, target, outStride);
+        continue;
+      }
+      for (let row = 0; row < m; row += tileRows) {
+        const rows = min(m - row, tileRows);
+        multiplyRows(a + row * aStride, aStride, rows, panel, columnBytes, k, scratch, columnBytes);
+        for (let i = 0; i < rows; i++) {
+          for (let j = 0; j < columns; j++) {
+            store<f32>(
+              target + (row + i) * outStride + j * 4,
+              load<f32>(scratch + i * columnBytes + j * 4),
+            );
+          }
+        }
+      }
+    }
+    a += aBatchStride * 4;
+    b += bBatchStride * 4;
+    out += outBatchStride * 4;
+  }
+}

@@ -1,3 +1,3 @@
 import { browserTestConfig } from "../../scripts/browser-test-config";
 
-export default browserTestConfig("@x/tensor");
+export default browserTestConfig("@x/tensor", ["gpu.js"]);

@@ -68,8 +68,7 @@ it(`serves ${numRequests} requests without growing`, () => {
   expect({ stop, length }).toEqual({ stop: finished.stop, length: finished.length });
   expect(stats.numPreemptions).toBeGreaterThan(0);
   expect(stats.prefixCacheHits).toBeGreaterThan(numRequests);
-  // The engine's own compiled code and maps may still settle; a leak of one number per request
-  // would be larger.
-  if (process.env.SOAK_REQUESTS) process.stdout.write(`grown ${grownBytes} bytes\n`);
-  expect(grownBytes).toBeLessThan(4 * numRequests + 2e6);
+  // Compiled code comes and goes by up to 3 MB. One object kept per request would be more than
+  // this in a hundred thousand requests, one number in a million.
+  expect(grownBytes).toBeLessThan(6e6);
 }, 600_000);

@@ -35,6 +35,12 @@ function multiplyBlock(
   return i32x4.add(sum, i32x4.dot_i16x8_s(i16x8.shr_u(packed, 12), x3));
 }
 
+// @ts-ignore: decorator
+@inline
+function half(a: v128, b: v128): v128 {
+  return i32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7));
+}
+
 /**
  * Products of four weight rows with one quantized row, the weights unpacked on the way.
  *
@@ -64,11 +70,20 @@ export function multiplyRows(
     const x1 = v128.load(integers, 16);
     const x2 = v128.load(integers, 32);
     const x3 = v128.load(integers, 48);
-    let sums = sumIntegerLanesOfFour(
-      multiplyBlock(row0, x0, x1, x2, x3, nibble, format),
-      multiplyBlock(row1, x0, x1, x2, x3, nibble, format),
-      multiplyBlock(row2, x0, x1, x2, x3, nibble, format),
-      multiplyBlock(row3, x0, x1, x2, x3, nibble, format),
+    let first = x0, second = x0;
+    let left = row0, right = row1;
+    for (let pair = 0; pair < 2; pair++) {
+      first = second;
+      second = half(
+        multiplyBlock(left, x0, x1, x2, x3, nibble, format),
+        multiplyBlock(right, x0, x1, x2, x3, nibble, format),
+      );
+      left = row2;
+      right = row3;
+    }
+    let sums = i32x4.add(
+      v128.shuffle<i32>(first, second, 0, 1, 4, 5),
+      v128.shuffle<i32>(first, second, 2, 3, 6, 7),
     );
     if (format == BlockFormat.Q4_0) sums = i32x4.add(sums, v128.load32_splat(offsets));
     let headers = v128.load32_zero(row0);

@@ -6,7 +6,7 @@ import { Tensor } from "../tensor";
 import { copyContiguous } from "./copy-contiguous";
 
 /** Shape and dtype of a result, known before it is computed. */
-export interface TensorSpec {
+interface TensorSpec {
   readonly dtype: DType;
   readonly shape: Shape;
 }

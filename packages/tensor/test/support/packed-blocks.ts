@@ -9,7 +9,7 @@ function randomHalf(random: () => number): number {
 }
 
 /** The value of a half-precision pattern, by the definition of IEEE 754. */
-export function halfToNumber(bits: number): number {
+function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const mantissa = bits & 1023;

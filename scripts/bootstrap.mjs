@@ -12,20 +12,27 @@ const [task, ...rest] = process.argv.slice(2);
 const environment = {
   ...process.env,
   PATH: join(root, "node_modules", ".bin") + delimiter + process.env.PATH,
+  // .npmrc silences npm itself; what it runs must still be able to complain.
+  npm_config_loglevel: "warn",
   TURBO_TELEMETRY_DISABLED: "1",
   TURBO_NO_UPDATE_NOTIFIER: "1",
   DO_NOT_TRACK: "1",
 };
+/** On Windows, npx and turbo are scripts that only a shell starts. */
 const shell = process.platform === "win32";
 
-function runToStandardError(command, args) {
-  const { status } = spawnSync(command, args, {
+/** Runs a step of the set-up; what it prints is shown when it fails, or at once if `loud`. */
+function prepare(command, args, { loud }) {
+  const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: root,
     env: environment,
     shell,
-    stdio: ["ignore", 2, 2],
+    stdio: loud ? ["ignore", 2, 2] : ["ignore", "pipe", "pipe"],
+    maxBuffer: 2 ** 28,
   });
-  if (status !== 0) process.exit(status ?? 1);
+  if (status === 0) return;
+  if (!loud) process.stderr.write(`${stdout ?? ""}${stderr ?? ""}`);
+  process.exit(status ?? 1);
 }
 
 function installWhenLockfileChanged() {
@@ -36,38 +43,43 @@ function installWhenLockfileChanged() {
   const digest = hash.digest("hex");
   const stamp = join(root, "node_modules", ".bootstrap");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
+  process.stderr.write("installing …\n");
   const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const install = [packageManager, "install", "--frozen-lockfile"];
-  runToStandardError("npx", ["--yes", "--prefer-offline", ...install]);
+  prepare("npx", ["--yes", "--prefer-offline", ...install], { loud: true });
   writeFileSync(stamp, digest);
 }
 
-/** Hands the terminal to the child; an interrupt reaches it directly, and its exit code is ours. */
-function become(command, args) {
-  const child = spawn(command, args, { cwd: root, env: environment, shell, stdio: "inherit" });
+function build(name) {
+  const isFirst = !existsSync(join(root, "packages", "tensor", "dist"));
+  if (isFirst) process.stderr.write("building …\n");
+  prepare("turbo", ["run", "build", `--filter=${name}`], { loud: false });
+}
+
+/** Hands the terminal to the child; its exit code is ours. */
+function become(command, args, options = {}) {
+  const child = spawn(command, args, { cwd: root, env: environment, stdio: "inherit", ...options });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    process.on(signal, () => {
-      if (signal !== "SIGINT") child.kill(signal);
-    });
+    process.on(signal, () => child.kill(signal));
   }
   child.on("error", (error) => {
     process.stderr.write(`${command}: ${error.message}\n`);
     process.exit(1);
   });
   child.on("exit", (code, signal) => {
-    if (signal) process.removeAllListeners(signal);
-    if (signal) process.kill(process.pid, signal);
-    else process.exit(code ?? 1);
+    if (signal === null) process.exit(code ?? 1);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
   });
 }
 
 installWhenLockfileChanged();
 if (task === "demo") {
-  runToStandardError("turbo", ["run", "build", "--filter=@x/demo", "--output-logs=errors-only"]);
+  build("@x/demo");
   become(process.execPath, [join(root, "apps/demo/dist/cli.js"), ...rest]);
 } else if (task === "bench") {
-  runToStandardError("turbo", ["run", "build", "--filter=@x/bench", "--output-logs=errors-only"]);
+  build("@x/bench");
   become(process.execPath, [join(root, "bench/dist/cli.js"), ...rest]);
 } else {
-  become("turbo", [task, ...rest].filter(Boolean));
+  become("turbo", [task, ...rest], { shell });
 }

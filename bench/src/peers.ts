@@ -28,7 +28,7 @@ export async function importPeer<Module>(
 ): Promise<Module> {
   if (!existsSync(`${peersDirectory}node_modules`)) {
     log("installing the peers …");
-    const install = spawnSync("npm", ["install", "--no-audit", "--no-fund"], {
+    const install = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock"], {
       cwd: peersDirectory,
       stdio: ["ignore", 2, 2],
       shell: process.platform === "win32",

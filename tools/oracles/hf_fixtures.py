@@ -35,15 +35,20 @@ def read_json(name: str):
     return json.loads((HERE / name).read_text("utf-8"))
 
 
+def compact(value) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def format_field(field: tuple) -> str:
+    key, item = field
+    if isinstance(item, list):
+        return compact(key) + ": [\n" + ",\n".join(map(compact, item)) + "\n]"
+    return compact(key) + ": " + compact(item)
+
+
 def write_json(path: Path, value: dict) -> None:
     """Writes one list entry a line, so that a diff shows which of them changed."""
-    compact = lambda item: json.dumps(item, ensure_ascii=False)
-    fields = [
-        f"{compact(key)}: "
-        + ("[\n" + ",\n".join(map(compact, item)) + "\n]" if isinstance(item, list) else compact(item))
-        for key, item in value.items()
-    ]
-    path.write_text("{\n" + ",\n".join(fields) + "\n}\n", "utf-8")
+    path.write_text("{\n" + ",\n".join(map(format_field, value.items())) + "\n}\n", "utf-8")
 
 
 def render_chats(tokenizer) -> list[dict]:
@@ -95,7 +100,7 @@ def write_logits(model, prompts: list[dict], folder: Path) -> None:
 
 
 def write_float32_gguf(reader: gguf.GGUFReader, path: Path) -> None:
-    """Copies the file with dequantized tensors: llama.cpp then computes without activation rounding."""
+    """Copies the file with every tensor dequantized, so that llama.cpp rounds no activation."""
     writer = gguf.GGUFWriter(path, "llama")
     for key, field in reader.fields.items():
         if key.startswith("GGUF.") or key == "general.architecture":

@@ -4,9 +4,10 @@
 
 Inputs are float32; results are computed in float64 and rounded once, so a test may compare at
 the precision of its own arithmetic. Tensors are named `case.input` and `case.output`; scalar
-arguments are in the file's metadata under the same scheme.
+arguments are in the JSON of the metadata entry `parameters` under the same scheme.
 """
 
+import json
 import sys
 
 import torch
@@ -83,7 +84,8 @@ def softmax_cases() -> dict:
 def attention_cases() -> dict:
     """Grouped-query attention: q [T, H, D], k and v [S, Hkv, D]; query t sees keys up to S-T+t."""
     tokens, keys, heads, kv_heads, size = 5, 9, 6, 2, 8
-    q, k, v = random(tokens, heads, size), random(keys, kv_heads, size), random(keys, kv_heads, size)
+    q = random(tokens, heads, size)
+    k, v = random(keys, kv_heads, size), random(keys, kv_heads, size)
     mask = torch.ones(tokens, keys, dtype=torch.bool).tril(keys - tokens)
     output = functional.scaled_dot_product_attention(
         *(x.transpose(0, 1)[None] for x in (q, k, v)), attn_mask=mask, enable_gqa=True
@@ -128,12 +130,18 @@ def other_cases() -> dict:
 
 def main(output: str) -> None:
     torch.manual_seed(20)
-    tensors = rms_norm_cases() | rotary_cases() | softmax_cases() | attention_cases() | other_cases()
+    tensors = rms_norm_cases() | rotary_cases() | softmax_cases()
+    tensors |= attention_cases() | other_cases()
     stored = {
-        name: (x.float() if x.is_floating_point() else x).contiguous() for name, x in tensors.items()
+        name: (x.float() if x.is_floating_point() else x).contiguous()
+        for name, x in tensors.items()
     }
-    parameters = {"rms_norm.epsilon": str(RMS_EPSILON), "rotary.theta": str(ROTARY_THETA)}
-    save_file(stored, output, metadata=parameters | {"torch": torch.__version__.split("+")[0]})
+    parameters = {
+        "rms_norm.epsilon": RMS_EPSILON,
+        "rotary.theta": ROTARY_THETA,
+        "torch": torch.__version__.split("+")[0],
+    }
+    save_file(stored, output, metadata={"parameters": json.dumps(parameters)})
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ export interface GenerationCommandOptions extends ModelSelection {
 export interface GenerationDefaults {
   readonly maxTokens: number;
   readonly temperature: number;
-  readonly repetitionPenalty: number;
+  readonly topP: number;
 }
 
 const share = { minimum: 0, maximum: 1 };
@@ -62,7 +62,7 @@ export function addGenerationOptions(command: Command, defaults: GenerationDefau
         minimum: 0,
         maximum: 2,
         exclusiveMinimum: true,
-      }).default(defaults.repetitionPenalty),
+      }).default(1),
     )
     .addOption(number("--seed", "makes random choices repeatable", wholeNumber))
     .addOption(

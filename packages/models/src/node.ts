@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { defaultCacheDirectory } from "./hub/cache-directory";
-export type { DownloadFailureReason } from "./hub/download-file";
+export type { DownloadFailureReason } from "./hub/download-failure";
 export { openFile } from "./hub/file-source";
 export {
   type ModelName,

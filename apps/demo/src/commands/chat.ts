@@ -26,7 +26,8 @@ Ctrl-C          stop the answer; at an empty prompt: leave
 /** `chat`: a conversation that keeps its key/value cache between turns. */
 export function chatCommand(): Command {
   const command = new Command("chat").description("talk with a model");
-  const defaults = { maxTokens: 512, temperature: 0.3, repetitionPenalty: 1.1 };
+  // What the authors of SmolLM2 advise for conversations.
+  const defaults = { maxTokens: 512, temperature: 0.2, topP: 0.9 };
   return addGenerationOptions(command, defaults)
     .addHelpText("after", `\nIn the chat:\n${help.replace(/^/gm, "  ").trimEnd()}`)
     .action(chat);
@@ -73,7 +74,7 @@ class ChatSession implements Disposable {
   async run(): Promise<void> {
     // One state for the whole conversation: each turn computes only what is new.
     using state = this.#model.createState();
-    this.#say(`${this.#model.name}; /help lists the commands`);
+    this.#say(`${this.#options.model}; /help lists the commands`);
     for (;;) {
       const line = await this.#reader.next();
       if (line === undefined) return;

@@ -25,7 +25,7 @@ export function generateCommand(): Command {
   const command = new Command("generate")
     .description("answer one prompt")
     .option("-p, --prompt <text>", "what to answer; - reads it from standard input");
-  return addGenerationOptions(command, { maxTokens: 256, temperature: 0, repetitionPenalty: 1 })
+  return addGenerationOptions(command, { maxTokens: 256, temperature: 0, topP: 1 })
     .option("--raw", "continue the prompt as plain text, without the chat template", false)
     .option("--json", "print one JSON object at the end instead of the text as it comes", false)
     .action(generate);

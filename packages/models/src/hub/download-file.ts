@@ -2,19 +2,19 @@ import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { ModelFileError } from "../errors";
+import {
+  httpFailure,
+  interrupted,
+  isTransient,
+  silence,
+  sizeMismatch,
+  unreachable,
+  wrongChecksum,
+} from "./download-failure";
 import { hashFile } from "./hash-file";
-import { describeSystemError, guardStorage, systemErrorCode } from "./system-error";
+import { guardStorage } from "./system-error";
 import type { ExpectedFile } from "./verified-file";
-
-/** Why a download failed, in `details.reason` of the error. */
-export type DownloadFailureReason =
-  | "unreachable"
-  | "timeout"
-  | "interrupted"
-  | "http-status"
-  | "size-mismatch"
-  | "checksum"
-  | "storage";
+import { SilenceError, Watchdog } from "./watchdog";
 
 /** What {@link downloadFile} fetches and how. */
 export interface DownloadFileOptions extends ExpectedFile {
@@ -47,7 +47,7 @@ const worthwhileBytes = 1 << 20;
  * (`Range`, with `If-Range` so that a changed file starts anew); a server that cannot be reached at
  * all, or answers with an error, is not tried again.
  *
- * @throws {@link ModelFileError} with a {@link DownloadFailureReason} in `details.reason`.
+ * @throws {@link ModelFileError} with a `DownloadFailureReason` in `details.reason`.
  */
 export async function downloadFile(options: DownloadFileOptions): Promise<void> {
   const { signal, onRetry, retryDelayMs = 500 } = options;
@@ -201,49 +201,13 @@ class Transfer {
     const found = hash.digest("hex");
     if (found === sha256) return rm(etagPath(partPath), { force: true });
     await this.#discardPart();
-    throw new ModelFileError(
-      `the file from ${hostOf(url)} has SHA-256 ${found.slice(0, 12)}… instead of ${sha256.slice(0, 12)}… and was deleted; try again or use another source`,
-      { reason: "checksum", url, found, expected: sha256 },
-    );
+    throw wrongChecksum(url, found, sha256);
   }
 
   async #discardPart(): Promise<void> {
     const { partPath } = this.#options;
     await rm(etagPath(partPath), { force: true });
     await rm(partPath, { force: true });
-  }
-}
-
-/** Aborts its signal when nobody restarts it in time. */
-class Watchdog {
-  readonly #controller = new AbortController();
-  #timer: NodeJS.Timeout;
-
-  constructor(timeoutMs: number) {
-    this.#timer = this.#start(timeoutMs);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  restart(timeoutMs: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = this.#start(timeoutMs);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #start(timeoutMs: number): NodeJS.Timeout {
-    return setTimeout(() => this.#controller.abort(new SilenceError(timeoutMs)), timeoutMs);
-  }
-}
-
-class SilenceError extends Error {
-  constructor(readonly timeoutMs: number) {
-    super(`no answer within ${timeoutMs / 1000} s`);
   }
 }
 
@@ -262,64 +226,6 @@ function isContinuation(
     // Some servers ignore If-Range.
     (newEtag === null || newEtag === etag)
   );
-}
-
-function isTransient(failure: ModelFileError): boolean {
-  const { reason } = failure.details;
-  return reason === "interrupted" || reason === "timeout" || reason === "unreachable";
-}
-
-function silence(url: string, timeoutMs: number): ModelFileError {
-  return new ModelFileError(
-    `${hostOf(url)} sent nothing for ${timeoutMs / 1000} s; check the network and run again`,
-    { reason: "timeout", url, timeoutMs },
-  );
-}
-
-function unreachable(url: string, error: unknown): ModelFileError {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const systemCode = systemErrorCode(cause);
-  return new ModelFileError(
-    `cannot reach ${hostOf(url)} (${systemCode ?? describeSystemError(cause)}); check the network or set HF_ENDPOINT`,
-    { reason: "unreachable", url, systemCode },
-    { cause: error },
-  );
-}
-
-const statusAdvice: Readonly<Record<number, string>> = {
-  401: "set HF_TOKEN to a token that may read the repository",
-  403: "set HF_TOKEN to a token that may read the repository",
-  404: "check HF_ENDPOINT and the name of the model",
-};
-
-function httpFailure(url: string, { status }: Response): ModelFileError {
-  const advice = statusAdvice[status] ?? "try again later";
-  const message = `${hostOf(url)} answered HTTP ${status}; ${advice}`;
-  return new ModelFileError(message, { reason: "http-status", url, status });
-}
-
-function sizeMismatch(url: string, found: number, expected: number): ModelFileError {
-  return new ModelFileError(
-    `${hostOf(url)} sent a file of ${found} bytes or more instead of ${expected}; check HF_ENDPOINT`,
-    { reason: "size-mismatch", url, found, expected },
-  );
-}
-
-function interrupted(
-  url: string,
-  received: number,
-  expected: number,
-  cause?: unknown,
-): ModelFileError {
-  return new ModelFileError(
-    `the download from ${hostOf(url)} broke off at ${received} of ${expected} bytes; run again to continue it`,
-    { reason: "interrupted", url, received, expected },
-    { cause },
-  );
-}
-
-function hostOf(url: string): string {
-  return new URL(url).host;
 }
 
 /** Remembers which version of the file the part belongs to. */

@@ -20,7 +20,7 @@ interface VerificationStamp extends ExpectedFile {
 }
 
 /** Path of the stamp that remembers a verified hash. */
-export function stampPath(path: string): string {
+function stampPath(path: string): string {
   return `${path}.verified.json`;
 }
 

@@ -1,7 +1,7 @@
 import type { Request } from "./request";
 import { sipHash } from "./sip-hash";
 
-/** Four 32-bit words; see {@link KvCacheManagerOptions.hashKey}. */
+/** Four 32-bit words; see {@link KvCacheOptions.hashKey}. */
 export type HashKey = readonly [number, number, number, number];
 
 /**

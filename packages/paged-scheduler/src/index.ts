@@ -19,24 +19,11 @@ export type {
 } from "./events";
 export { FreeBlockQueue } from "./free-block-queue";
 export { HitRateWindow } from "./hit-rate";
-export {
-  type AllocateOptions,
-  type Allocation,
-  type BlockCopy,
-  KvCacheManager,
-  type KvCacheManagerOptions,
-  type PrefixHit,
-} from "./kv-cache-manager";
+export type { BlockCopy, KvCacheOptions } from "./kv-cache-manager";
 export type { FullAttentionSpec, KvGroupSpec, SlidingWindowSpec } from "./kv-group";
 export { NgramProposer, type NgramProposerOptions } from "./ngram-proposer";
 export type { BlockContent } from "./prefix-cache";
-export {
-  type MediaSpan,
-  Request,
-  type RequestOptions,
-  type RequestStatus,
-  type RequestView,
-} from "./request";
+export type { MediaSpan, RequestOptions, RequestStatus, RequestView } from "./request";
 export { type ForkOptions, Scheduler } from "./scheduler";
 export type { SchedulerOptions, VictimChoice } from "./scheduler-options";
 export type { RequestOutput, ScheduledRequest, SchedulerOutput } from "./scheduler-output";

@@ -6,7 +6,7 @@ import { type BlockContent, formatHash } from "./prefix-cache";
 import type { Request } from "./request";
 
 /** The key/value memory and how layers use it. */
-export interface KvCacheManagerOptions {
+export interface KvCacheOptions {
   /** Number of blocks, the null block included: one fewer is usable. At least 2. */
   readonly numBlocks: number;
   /** Tokens per block. Default 16. */
@@ -74,7 +74,7 @@ export class KvCacheManager {
   readonly #onEvent: BlockEventListener | undefined;
   readonly #nothingNew: Allocation;
 
-  constructor(options: KvCacheManagerOptions) {
+  constructor(options: KvCacheOptions) {
     const { blockSize = 16, groups = [{ kind: "full-attention" }], prefixCaching = true } = options;
     this.blockSize = blockSize;
     this.#onEvent = options.onEvent;

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "./errors";
-import type { KvCacheManagerOptions } from "./kv-cache-manager";
+import type { KvCacheOptions } from "./kv-cache-manager";
 import { type RequestView, requireArgument } from "./request";
 
 /** What a victim rule chooses from. */
@@ -11,7 +11,7 @@ export interface VictimChoice {
 }
 
 /** Options of a {@link Scheduler}. */
-export interface SchedulerOptions extends KvCacheManagerOptions {
+export interface SchedulerOptions extends KvCacheOptions {
   /** Most tokens in a step. At least `maxSequences`. Default 2048. */
   readonly maxBatchedTokens?: number;
   /** Most requests that run at a time. Default 256. */

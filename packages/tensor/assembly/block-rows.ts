@@ -59,11 +59,15 @@ export function multiplyRows(
   row2: usize,
   row3: usize,
   blocks: i32,
+  scratch: usize,
   format: i32,
 ): v128 {
-  const nibble = i16x8.splat(opaque(15, blocks) as i16);
-  const mask = i32x4.splat(opaque(shiftedHalfMask, blocks));
-  const rebias = i32x4.splat(opaque(rebiasBits, blocks));
+  store<i32>(scratch, 0x000f000f);
+  store<i32>(scratch, shiftedHalfMask, 4);
+  store<i32>(scratch, rebiasBits, 8);
+  const nibble = v128.load32_splat(scratch);
+  const mask = v128.load32_splat(scratch, 4);
+  const rebias = v128.load32_splat(scratch, 8);
   let result = f32x4.splat(0);
   for (let block = 0; block < blocks; block++) {
     const x0 = v128.load(integers);

@@ -187,6 +187,7 @@ function linearBlocks(
           row2,
           row3,
           blocks,
+          products,
           format,
         );
         storeLanes(target, product, count, distance * 4);

@@ -64,11 +64,15 @@ function dotFourHalves(
   out: usize,
   outStride: usize,
   count: i32,
+  scratch: usize,
 ): bool {
   const zero = i32x4.splat(0);
-  const mask = i32x4.splat(opaque(shiftedHalfMask, k));
-  const rebias = i32x4.splat(opaque(rebiasBits, k));
-  const magnitude = i16x8.splat(opaque(0x7fff, k) as i16);
+  store<i32>(scratch, shiftedHalfMask);
+  store<i32>(scratch, rebiasBits, 4);
+  store<i32>(scratch, 0x7fff7fff, 8);
+  const mask = v128.load32_splat(scratch);
+  const rebias = v128.load32_splat(scratch, 4);
+  const magnitude = v128.load32_splat(scratch, 8);
   let s0 = zero, s1 = zero, s2 = zero, s3 = zero;
   let largest = zero;
   const end = x + k * 4;
@@ -147,7 +151,7 @@ export function linearFloat16(
     const row3 = row0 + min(3, count - 1) * step;
     const target = out + start * 4;
     const single = m == 1 && k % 8 == 0;
-    if (single && dotFourHalves(x, row0, row1, row2, row3, k, target, distance * 4, count)) {
+    if (single && dotFourHalves(x, row0, row1, row2, row3, k, target, distance * 4, count, scratch)) {
       continue;
     }
     decodePanel(row0, row1, row2, row3, k, scratch);

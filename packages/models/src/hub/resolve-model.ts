@@ -36,6 +36,7 @@ export interface FallbackRequest {
   /** A path in the cache that does not exist yet. It is verified and renamed afterwards. */
   readonly targetPath: string;
   readonly signal?: AbortSignal | undefined;
+  /** To be called as the work goes on. */
   readonly onProgress: (progress: DownloadProgress) => void;
 }
 
@@ -45,6 +46,7 @@ export interface ResolveModelOptions {
   readonly cacheDirectory?: string | undefined;
   /** Stops the work; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Called as the work goes on. */
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
   /** Another source for the same file, used when the hub fails. Default: none. */
   readonly fallback?: ((request: FallbackRequest) => Promise<void>) | undefined;

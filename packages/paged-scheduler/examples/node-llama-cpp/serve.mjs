@@ -1,6 +1,7 @@
 // Serves six prompts at once through llama.cpp, in a pool too small for all of them:
 //   node serve.mjs MODEL.gguf
 // Then answers each prompt alone, and says whether the tokens are the same.
+import { spawnSync } from "node:child_process";
 import { NgramProposer, Scheduler } from "@x/paged-scheduler";
 import { LlamaRuntime } from "./llama-runtime.mjs";
 
@@ -8,6 +9,17 @@ const [modelPath] = process.argv.slice(2);
 if (modelPath === undefined) {
   process.stderr.write("usage: node serve.mjs MODEL.gguf\n");
   process.exit(1);
+}
+
+// node-llama-cpp 3.21.1 samples the sequences of a batch on several threads at a time, and then
+// some get the logits of others: 8 of 40 batches of three sequences here, and none with one thread.
+// Node reads this variable before any code of ours runs, hence a second process.
+if (process.env.UV_THREADPOOL_SIZE !== "1") {
+  const { status } = spawnSync(process.execPath, process.argv.slice(1), {
+    stdio: "inherit",
+    env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
+  });
+  process.exit(status ?? 1);
 }
 
 const prompts = [
@@ -52,7 +64,7 @@ const runtime = await LlamaRuntime.load({ modelPath, numSlots: 1024, maxSequence
 
 process.stdout.write("step  tokens  requests (tokens each, * with drafts)\n");
 const { answers, stats } = await serve(runtime, prompts, {
-  numBlocks: 15,
+  numBlocks: 11,
   blockSize: 8,
   maxBatchedTokens: 16,
   onStep: ({ step, numScheduledTokens, scheduled, preemptedIds }) => {

@@ -3,8 +3,9 @@ import { Command, InvalidArgumentError } from "commander";
 import type { BenchRow, BenchSuite } from "./bench-row";
 import { formatTable } from "./format-table";
 import { decodeSuite } from "./suites/decode";
+import { schedulerSuite } from "./suites/scheduler";
 
-const suites: readonly BenchSuite[] = [decodeSuite];
+const suites: readonly BenchSuite[] = [decodeSuite, schedulerSuite];
 
 function positiveInteger(text: string): number {
   const value = Number(text);
@@ -21,7 +22,7 @@ const program = new Command("bench")
     const suite = suites.find(({ name }) => name === suiteName);
     if (suite === undefined) {
       const known = suites.map(({ name }) => name).join(", ");
-      program.error(`unknown suite "${suiteName}"; use one of ${known}`);
+      return program.error(`unknown suite "${suiteName}"; use one of ${known}`);
     }
     const rows: BenchRow[] = await suite.run({
       rounds: options.rounds,

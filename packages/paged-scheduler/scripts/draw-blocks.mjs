@@ -23,7 +23,7 @@ export function drawBlocks() {
 ${draw(frame, index, frames.length).join("\n")}
 </g>`;
   });
-  return document(body, size);
+  return document("Blocks that fill, are shared, copied, taken away and found again", body, size);
 }
 
 /** The story: each entry runs some scheduler calls and says what can be seen. */
@@ -65,10 +65,9 @@ function record() {
   add("C", [31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42], 6);
   step();
   show("C shares nothing and takes three blocks.");
-  step(3);
-  show("Blocks run out soon …");
+  step();
   while (scheduler.stats().numPreemptions === 0) step();
-  show("… and the last to arrive, C, gives its blocks up. It will be computed anew.");
+  show("Blocks run out: the last to arrive, C, gives its own up and will be computed anew.");
   scheduler.abort("B");
   show("B is aborted: what it shared stays, the rest is free. Full blocks can still be found.");
   step();
@@ -80,13 +79,11 @@ function record() {
 
 function draw({ caption, snapshot }, index, numFrames) {
   const parts = [
-    text(origin.x, 24, caption, 'font-size="14"'),
-    text(
-      size.width - 20,
-      size.height - 12,
-      `${index + 1} / ${numFrames}`,
-      'text-anchor="end" fill="#777"',
-    ),
+    text(origin.x, 24, caption, { size: 14 }),
+    text(size.width - 20, size.height - 12, `${index + 1} / ${numFrames}`, {
+      anchor: "end",
+      fill: "#777",
+    }),
   ];
   for (const block of snapshot.blocks.slice(1)) parts.push(...drawBlock(block));
   const requests = [...snapshot.running, ...snapshot.waiting];
@@ -113,7 +110,7 @@ function drawBlock({ id, state, owners, numFilledSlots }) {
   const slotWidth = (cell.width - 8) / blockSize;
   const parts = [
     `<rect x="${x}" y="${y}" width="${cell.width}" height="${cell.height}" rx="4" fill="${state === "used" ? "#fff" : "#f2f3f5"}" stroke="${state === "used" ? "#222" : "#b8bec6"}"${state === "free" ? ' stroke-dasharray="4 3"' : ""}/>`,
-    text(x + 4, y + cell.height + 14, label(id, state, owners), 'font-size="11" fill="#555"'),
+    text(x + 4, y + cell.height + 14, label(id, state, owners), { size: 11, fill: "#555" }),
   ];
   for (let slot = 0; slot < (state === "free" ? 0 : numFilledSlots); slot++) {
     // One stripe per owner.
@@ -129,6 +126,6 @@ function drawBlock({ id, state, owners, numFilledSlots }) {
 }
 
 function label(id, state, owners) {
-  if (state !== "used") return `${id} ${state === "cached" ? "free, findable" : "free"}`;
+  if (state !== "used") return `${id} ${state === "cached" ? "free, cached" : "free"}`;
   return owners.length > 1 ? `${id} ${owners.length} owners` : `${id}`;
 }

@@ -61,9 +61,9 @@ save(
 save(
   "batch-size",
   lineChart({
-    title: "Requests that run at a time, 16,384 slots, all waiting from the start",
+    title: "Requests that run at a time, when all wait from the start",
     x: { label: "step", min: 0, max: maxSteps, ticks: [0, 1000, 2000, 3000] },
-    y: { label: "running requests", min: 0, max: 60, ticks: [0, 20, 40, 60] },
+    y: { label: "running requests", min: 0, max: 100, ticks: [0, 20, 40, 60, 80, 100] },
     lines: saturated.map(({ name, colour, result }) => ({
       name,
       colour,
@@ -115,6 +115,7 @@ save(
   "watermark",
   lineChart({
     title: "What a watermark costs and saves",
+    legend: { x: 440, y: 160 },
     x: {
       label: "watermark, share of blocks",
       min: 0,
@@ -159,6 +160,7 @@ save(
   "latency",
   lineChart({
     title: "Median latency by request rate (modelled, 13 billion weights)",
+    legend: { x: 90, y: 70 },
     x: { label: "requests per second", min: 0.5, max: 4, ticks: [0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4] },
     y: { label: "seconds per output token", min: 0, max: 0.5, ticks: [0, 0.1, 0.2, 0.3, 0.4, 0.5] },
     lines: latencies.map(({ name, colour, points }) => ({ name, colour, points, marks: true })),

@@ -1,6 +1,7 @@
 import { BlockHasher, type HashKey } from "./block-hash";
 import { BlockPool, nullBlock } from "./block-pool";
 import type { BlockEventListener } from "./events";
+import type { Int32List } from "./int32-list";
 import { createKvGroup, type KvGroup, type KvGroupSpec } from "./kv-group";
 import { type BlockContent, formatHash } from "./prefix-cache";
 import type { Request } from "./request";
@@ -67,12 +68,12 @@ export class KvCacheManager {
   readonly blockSize: number;
   readonly pool: BlockPool;
   readonly numGroups: number;
-  /** Blocks made findable since this was last emptied. */
-  readonly recentlyCached: number[] = [];
   readonly #groups: readonly KvGroup[];
   readonly #hasher: BlockHasher | undefined;
   readonly #onEvent: BlockEventListener | undefined;
   readonly #nothingNew: Allocation;
+  /** Blocks made findable since the step began. */
+  #cachedInStep: number[] = [];
 
   constructor(options: KvCacheOptions) {
     const { blockSize = 16, groups = [{ kind: "full-attention" }], prefixCaching = true } = options;
@@ -145,34 +146,22 @@ export class KvCacheManager {
     const writeIndex = Math.floor(numComputed / this.blockSize);
     const writesInside = numComputed % this.blockSize !== 0;
 
-    let numNeeded = 0;
-    let changes = false;
-    for (let group = 0; group < this.numGroups; group++) {
-      const table = request.blockTables[group] as Request["blockTables"][number];
-      const reused = hit.blocks[group] ?? [];
-      const numHeld = table.length + reused.length;
-      let numGroupBlocks = Math.max(0, numSlotBlocks - numHeld);
-      if (options.wholeSequence) {
-        const numLive = reused.reduce((sum, id) => (id === nullBlock ? sum : sum + 1), 0);
-        const whole = (this.#groups[group] as KvGroup).maxBlocks(request.numTokens, numNewTokens);
-        numGroupBlocks = Math.max(numGroupBlocks, whole - numLive);
-      }
-      for (const id of reused) {
-        // A free block that is reused leaves the free queue as well.
-        if (id !== nullBlock && this.pool.refCount(id) === 0) numGroupBlocks++;
-      }
-      if (writesInside && this.#mustOwn(table.at(writeIndex))) {
-        changes = true;
-        if (this.pool.refCount(table.at(writeIndex)) > 1) numGroupBlocks++;
-      }
-      numNeeded += numGroupBlocks;
-    }
+    const mustOwn =
+      writesInside && request.blockTables.some((table) => this.#isShared(table.at(writeIndex)));
+    const numNeeded =
+      this.#numNewBlocks(
+        request,
+        hit,
+        numSlotBlocks,
+        options.wholeSequence ?? false,
+        numNewTokens,
+      ) + (mustOwn ? this.#numCopies(request, writeIndex) : 0);
     if (numNeeded + numReservedBlocks > this.pool.numFreeBlocks) return undefined;
-    if (numNeeded === 0 && !changes && hit.numTokens === 0) return this.#nothingNew;
+    if (numNeeded === 0 && !mustOwn && hit.numTokens === 0) return this.#nothingNew;
 
     // Reuse in every group before allocating in any, so that none takes a block another reuses.
     hit.blocks.forEach((reused, group) => {
-      const table = request.blockTables[group] as Request["blockTables"][number];
+      const table = request.blockTables[group] as Int32List;
       for (const id of reused) {
         if (id !== nullBlock) this.pool.retain(id);
         table.push(id);
@@ -182,7 +171,7 @@ export class KvCacheManager {
     });
     const copies: BlockCopy[] = [];
     const newBlocks = request.blockTables.map((table, group) => {
-      if (writesInside) this.#own(request, group, writeIndex, copies);
+      if (mustOwn) this.#own(table, group, writeIndex, copies);
       const added: number[] = [];
       while (table.length < numSlotBlocks) {
         const id = this.pool.allocate();
@@ -208,13 +197,13 @@ export class KvCacheManager {
       if (numFull <= first) continue;
       this.#hasher.extend(request);
       const stored: number[] = [];
-      const table = request.blockTables[group] as Request["blockTables"][number];
+      const table = request.blockTables[group] as Int32List;
       for (let index = first; index < numFull; index++) {
         const id = table.at(index);
         // A fork may have filled it in the cache already: the block is theirs together.
         if (id === nullBlock || this.pool.isCached(id)) continue;
         this.pool.cache(id, this.#content(request, group, index));
-        this.recentlyCached.push(id);
+        this.#cachedInStep.push(id);
         stored.push(index);
       }
       request.numCachedBlocks[group] = numFull;
@@ -259,10 +248,15 @@ export class KvCacheManager {
     });
   }
 
-  /** Forgets the blocks in `recentlyCached`: their step never computed them. */
-  discardRecentlyCached(): void {
-    for (const id of this.recentlyCached) this.pool.uncache(id);
-    this.recentlyCached.length = 0;
+  /** Begins a step: what was cached before it stays cached, whatever becomes of it. */
+  beginStep(): void {
+    this.#cachedInStep = [];
+  }
+
+  /** Makes unfindable what was cached since the step began: nobody has computed it. */
+  discardStep(): void {
+    for (const id of this.#cachedInStep) this.pool.uncache(id);
+    this.beginStep();
   }
 
   #content(request: Request, group: number, index: number): BlockContent {
@@ -282,7 +276,7 @@ export class KvCacheManager {
       const group = this.#groups[index] as KvGroup;
       const end = group.numSkippedBlocks(request.numComputedTokens);
       if (end <= first) continue;
-      const table = request.blockTables[index] as Request["blockTables"][number];
+      const table = request.blockTables[index] as Int32List;
       const released: number[] = [];
       for (let block = end - 1; block >= first; block--) {
         released.push(table.at(block));
@@ -293,15 +287,42 @@ export class KvCacheManager {
     }
   }
 
-  /** Whether a block that holds part of a request cannot be written as it is. */
-  #mustOwn(id: number): boolean {
+  /** Free blocks that the tables of a request would take, reused ones that are free included. */
+  #numNewBlocks(
+    request: Request,
+    hit: PrefixHit,
+    numSlotBlocks: number,
+    wholeSequence: boolean,
+    numNewTokens: number,
+  ): number {
+    let sum = 0;
+    for (let index = 0; index < this.numGroups; index++) {
+      const numHeld = (request.blockTables[index] as Int32List).length;
+      const reused = hit.blocks[index] ?? [];
+      let numNew = Math.max(0, numSlotBlocks - numHeld - reused.length);
+      if (wholeSequence) {
+        const group = this.#groups[index] as KvGroup;
+        const numLive = reused.reduce((count, id) => (id === nullBlock ? count : count + 1), 0);
+        numNew = Math.max(numNew, group.maxBlocks(request.numTokens, numNewTokens) - numLive);
+      }
+      for (const id of reused) if (id !== nullBlock && this.pool.refCount(id) === 0) numNew++;
+      sum += numNew;
+    }
+    return sum;
+  }
+
+  #numCopies(request: Request, index: number): number {
+    return request.blockTables.filter((table) => this.pool.refCount(table.at(index)) > 1).length;
+  }
+
+  /** Whether others read what a block holds, now or through the cache: it cannot be written to. */
+  #isShared(id: number): boolean {
     return this.pool.refCount(id) > 1 || this.pool.isCached(id);
   }
 
-  #own(request: Request, group: number, index: number, copies: BlockCopy[]): void {
-    const table = request.blockTables[group] as Request["blockTables"][number];
+  /** Lets a request have the block that it is about to write to for itself. */
+  #own(table: Int32List, group: number, index: number, copies: BlockCopy[]): void {
     const source = table.at(index);
-    if (!this.#mustOwn(source)) return;
     if (this.pool.refCount(source) === 1) {
       // A fork from before the block was full outlived the request that filled it.
       this.pool.uncache(source);
@@ -316,7 +337,7 @@ export class KvCacheManager {
   #emitStored(request: Request, group: number, indexes: readonly number[]): void {
     const hash = (index: number) =>
       formatHash(request.blockHashes.at(2 * index), request.blockHashes.at(2 * index + 1));
-    const table = request.blockTables[group] as Request["blockTables"][number];
+    const table = request.blockTables[group] as Int32List;
     const first = indexes[0] as number;
     this.#onEvent?.({
       type: "blocks-stored",

@@ -188,7 +188,7 @@ export class Scheduler {
    */
   schedule(): SchedulerOutput {
     this.#requireNoStep("schedule");
-    this.#cache.recentlyCached.length = 0;
+    this.#cache.beginStep();
     const plan = this.#planner.plan();
     const finishedIds = this.#live.takeFinishedIds();
     const output = plan.build(this.#counters.numSteps, this.#cache, finishedIds);
@@ -247,7 +247,7 @@ export class Scheduler {
   discard(output: SchedulerOutput): void {
     const { entries } = this.#requireStep(output);
     this.#inFlight = undefined;
-    this.#cache.discardRecentlyCached();
+    this.#cache.discardStep();
     for (const { request } of entries) {
       if (this.#live.has(request)) this.#live.preempt(request);
     }

@@ -317,22 +317,6 @@ describe("preemption", () => {
     expect(tokensById(step)).toEqual({ b: 1, c: 1 });
   });
 
-  it("gives the victim's share of the budget back", () => {
-    const scheduler = new Scheduler({
-      numBlocks: 6,
-      blockSize: 4,
-      maxBatchedTokens: 3,
-      maxSequences: 3,
-      reserveFullPrompt: false,
-      selectVictim: ({ running }) => running[0]!,
-    });
-    scheduler.addRequest({ id: "a", promptTokens: prompt(1, 12), maxTokens: 2 });
-    for (let step = 0; step < 3; step++) advance(scheduler);
-    scheduler.addRequest({ id: "b", promptTokens: prompt(2, 9), maxTokens: 2 });
-    expect(tokensById(advance(scheduler))).toEqual({ a: 3 });
-    expect(tokensById(advance(scheduler))).toEqual({ a: 1, b: 2 });
-  });
-
   it("takes whom the rule chooses", () => {
     const scheduler = twoRunning({
       selectVictim: ({ running, needing }) =>

@@ -1,7 +1,6 @@
 import { orderKey, orderKeys } from "./order";
 
 /** The largest key of a row. */
-// @ts-ignore: decorator
 @inline
 function largestKey(x: usize, n: i32): i32 {
   let largest = i32x4.splat(i32.MIN_VALUE);
@@ -16,7 +15,6 @@ function largestKey(x: usize, n: i32): i32 {
 }
 
 /** The first element of a row whose key is `key`. */
-// @ts-ignore: decorator
 @inline
 function firstWithKey(x: usize, n: i32, key: i32): i32 {
   const wanted = i32x4.splat(key);

@@ -20,7 +20,6 @@ export namespace BlockFormat {
 export const blockSize: i32 = 32;
 
 /** Bytes of a block. */
-// @ts-ignore: decorator
 @inline
 export function blockBytes(format: i32): i32 {
   if (format == BlockFormat.Q4_0) return 18;
@@ -29,7 +28,6 @@ export function blockBytes(format: i32): i32 {
 }
 
 /** Bytes of a block before its weights. */
-// @ts-ignore: decorator
 @inline
 export function headerBytes(format: i32): i32 {
   return format == BlockFormat.Q4_1 ? 4 : 2;

@@ -14,7 +14,6 @@ const panelBlockBytes: usize = panelRows * quantizedBlockBytes;
 const panelScaleBytes: usize = panelRows * 4;
 
 /** Eight weights of a Q8_0 block of each of four rows: integers[pair][row][2]. */
-// @ts-ignore: decorator
 @inline
 function unpackBytes(
   row0: usize,
@@ -34,14 +33,12 @@ function unpackBytes(
 }
 
 /** The nibbles at bit `shift` of each 16-bit lane, less `zero`. */
-// @ts-ignore: decorator
 @inline
 function nibblesAt(packed: v128, shift: i32, nibble: v128, zero: v128): v128 {
   return i16x8.sub(v128.and(i16x8.shr_u(packed, shift), nibble), zero);
 }
 
 /** The nibbles at bit `shift` of a block of each of four rows: integers[pair][row][2]. */
-// @ts-ignore: decorator
 @inline
 function unpackNibbles(
   q0: v128,
@@ -69,7 +66,6 @@ function unpackNibbles(
  * @param scales gets scales[block][row].
  * @param minimums gets minimums[block][row], for Q4_1 alone.
  */
-// @ts-ignore: decorator
 @inline
 export function unpackPanel(
   row0: usize,
@@ -121,7 +117,6 @@ export function unpackPanel(
 }
 
 /** Adds the scaled integer sums of a block, for one weight row and four activation rows. */
-// @ts-ignore: decorator
 @inline
 function addBlock(
   result: v128,

@@ -3,7 +3,6 @@
  */
 
 /** Copies one element. */
-// @ts-ignore: decorator
 @inline
 function copyElement(source: usize, target: usize, bytes: usize): void {
   if (bytes == 4) store<u32>(target, load<u32>(source));
@@ -15,7 +14,6 @@ function copyElement(source: usize, target: usize, bytes: usize): void {
 /** A run this long is left to `memory.copy`, which costs a call; shorter ones are copied here. */
 const longRun: usize = 512;
 
-// @ts-ignore: decorator
 @inline
 function copyRun(source: usize, target: usize, bytes: usize): void {
   if (bytes >= longRun) {

@@ -14,7 +14,6 @@ import { loadPart, multiplyAdd, storeLanes, sumLanesOfFour } from "./simd";
 export const panelRows: i32 = 4;
 
 /** Bytes of a panel of rows of `k` elements. */
-// @ts-ignore: decorator
 @inline
 export function panelBytes(k: i32): i32 {
   return ((k + 3) & -4) * 16;

@@ -11,7 +11,6 @@ namespace Operation {
   export const Divide: i32 = 3;
 }
 
-// @ts-ignore: decorator
 @inline
 function combine(operation: i32, a: v128, b: v128): v128 {
   if (operation == Operation.Add) return f32x4.add(a, b);
@@ -20,7 +19,6 @@ function combine(operation: i32, a: v128, b: v128): v128 {
   return f32x4.div(a, b);
 }
 
-// @ts-ignore: decorator
 @inline
 function combineTensors(operation: i32, a: usize, b: usize, out: usize, n: i32): void {
   const rest = n & 3;
@@ -37,7 +35,6 @@ function combineTensors(operation: i32, a: usize, b: usize, out: usize, n: i32):
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function combineScalar(operation: i32, a: usize, b: f32, out: usize, n: i32): void {
   const scalar = f32x4.splat(b);
@@ -54,7 +51,6 @@ function combineScalar(operation: i32, a: usize, b: f32, out: usize, n: i32): vo
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function combineRow(operation: i32, a: usize, b: usize, out: usize, rows: i32, n: i32): void {
   const rowBytes: usize = n * 4;

@@ -1,12 +1,19 @@
 import { BlockFormat, blockBytes, blockSize, headerBytes } from "./block-format";
-import { decodeHalf, decodeLowHalves } from "./half";
+import {
+  decodeHalf,
+  decodeLowHalves,
+  exponentBits,
+  rebiasBits,
+  shiftedHalfMask,
+  specialBits,
+} from "./half";
+import { opaque } from "./opaque";
 
 /**
- * Rows of a table, by number, as float32. The numbers are valid row indices; the caller has checked.
+ * Rows of a table, by number, as float32. The caller has checked that the numbers are in range.
  */
 
 /** Four integers as float32, times `scale`, plus `minimum`. */
-// @ts-ignore: decorator
 @inline
 function storeScaled(out: usize, integers: v128, scale: v128, minimum: v128, format: i32): void {
   const scaled = f32x4.mul(f32x4.convert_i32x4_s(integers), scale);
@@ -14,7 +21,6 @@ function storeScaled(out: usize, integers: v128, scale: v128, minimum: v128, for
 }
 
 /** Sixteen signed bytes, unpacked. */
-// @ts-ignore: decorator
 @inline
 function storeSixteen(out: usize, bytes: v128, scale: v128, minimum: v128, format: i32): void {
   const low = i16x8.extend_low_i8x16_s(bytes);
@@ -25,7 +31,6 @@ function storeSixteen(out: usize, bytes: v128, scale: v128, minimum: v128, forma
   storeScaled(out + 48, i32x4.extend_high_i16x8_s(high), scale, minimum, format);
 }
 
-// @ts-ignore: decorator
 @inline
 function unpackRow(row: usize, out: usize, blocks: i32, format: i32): void {
   for (let block = 0; block < blocks; block++) {
@@ -48,7 +53,6 @@ function unpackRow(row: usize, out: usize, blocks: i32, format: i32): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function embedBlocks(
   table: usize,
@@ -88,12 +92,17 @@ export function embeddingFloat16(
   count: i32,
   n: i32,
 ): void {
+  const mask = i32x4.splat(opaque(shiftedHalfMask, n));
+  const rebias = i32x4.splat(opaque(rebiasBits, n));
+  const special = i32x4.splat(opaque(specialBits, n));
+  const exponent = i32x4.splat(opaque(exponentBits, n));
   for (let i = 0; i < count; i++) {
     let row = table + load<i32>(ids + i * 4) * n * 2;
     let target = out + i * n * 4;
     let column = 0;
     for (; column + 4 <= n; column += 4) {
-      v128.store(target, decodeLowHalves(v128.load_ext<u16>(row)));
+      const halves = v128.load_ext<u16>(row);
+      v128.store(target, decodeLowHalves(halves, mask, rebias, special, exponent));
       row += 8;
       target += 16;
     }

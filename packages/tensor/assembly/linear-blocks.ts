@@ -21,7 +21,6 @@ const integerBytes: usize = panelRows * quantizedBlockBytes;
 const productBytes: usize = 2 * panelRows * panelRows * 4;
 
 /** Rows of a chunk that go through panels; the others, at most three, multiply packed weights. */
-// @ts-ignore: decorator
 @inline
 function panelledRows(rows: i32): i32 {
   if (rows < panelThreshold) return 0;
@@ -45,7 +44,6 @@ export function blockScratchBytes(m: i32, blocks: i32): i32 {
  * unpacked once; single rows multiply the packed weights. Both add the same integers, and then the
  * same float32 terms in the same order, so an element does not depend on the way it took.
  */
-// @ts-ignore: decorator
 @inline
 function linearBlocks(
   x: usize,
@@ -187,7 +185,6 @@ function linearBlocks(
           row2,
           row3,
           blocks,
-          products,
           format,
         );
         storeLanes(target, product, count, distance * 4);
@@ -202,8 +199,8 @@ function linearBlocks(
 /**
  * Columns `rowBegin` to `rowEnd` of out[m, n] = x[m, k] · weight[n, k]ᵀ, weights in Q4_0.
  *
- * `k` is a multiple of 32; row i of the weights starts at `weight + i * (k / 32) * 18`. Block scales
- * are finite. A row of x with infinity or NaN gives NaN. Scratch: `linearScratchBytes(m, k)`.
+ * `k` is a multiple of 32; row i of the weights starts at `weight + i * (k / 32) * 18`. Scales are
+ * finite. A row of x with infinity or NaN gives NaN. Scratch: `linearScratchBytes(m, k)`.
  *
  * Error of an element: at most Σ_blocks max|x| Σ|w| / 65534 (activations have 16 bits), and
  * (k / 32 + 3) 2^-24 Σ|x w| from rounding. It does not depend on `m` or the range.

@@ -2,15 +2,16 @@ import { dotRowsWithPanel, panelRows } from "./dot-products";
 import {
   decodeFiniteHighHalves,
   decodeLowHalves,
+  exponentBits,
   rebiasBits,
   shiftedHalfMask,
+  specialBits,
 } from "./half";
 import { opaque } from "./opaque";
 import { groupCount, groupDistance, groupStart } from "./row-groups";
 import { multiplyAdd, storeLanes, sumLanesOfFour } from "./simd";
 
 /** The `count` float16 at `source`, 1 to 3, in the low halves of the lanes, and zeros. */
-// @ts-ignore: decorator
 @inline
 function loadHalves(source: usize, count: i32): v128 {
   let lanes = v128.load16_lane(source, i32x4.splat(0), 0);
@@ -28,24 +29,25 @@ function decodePanel(
   k: i32,
   panel: usize,
 ): void {
-  const rest = k & 3;
-  const end = row0 + (k - rest) * 2;
-  while (row0 < end) {
-    v128.store(panel, decodeLowHalves(v128.load_ext<u16>(row0)));
-    v128.store(panel, decodeLowHalves(v128.load_ext<u16>(row1)), 16);
-    v128.store(panel, decodeLowHalves(v128.load_ext<u16>(row2)), 32);
-    v128.store(panel, decodeLowHalves(v128.load_ext<u16>(row3)), 48);
+  const mask = i32x4.splat(opaque(shiftedHalfMask, k));
+  const rebias = i32x4.splat(opaque(rebiasBits, k));
+  const special = i32x4.splat(opaque(specialBits, k));
+  const exponent = i32x4.splat(opaque(exponentBits, k));
+  for (let i = 0; i < k; i += 4) {
+    const rest = k - i;
+    const h0 = rest >= 4 ? v128.load_ext<u16>(row0) : loadHalves(row0, rest);
+    const h1 = rest >= 4 ? v128.load_ext<u16>(row1) : loadHalves(row1, rest);
+    const h2 = rest >= 4 ? v128.load_ext<u16>(row2) : loadHalves(row2, rest);
+    const h3 = rest >= 4 ? v128.load_ext<u16>(row3) : loadHalves(row3, rest);
+    v128.store(panel, decodeLowHalves(h0, mask, rebias, special, exponent));
+    v128.store(panel, decodeLowHalves(h1, mask, rebias, special, exponent), 16);
+    v128.store(panel, decodeLowHalves(h2, mask, rebias, special, exponent), 32);
+    v128.store(panel, decodeLowHalves(h3, mask, rebias, special, exponent), 48);
     row0 += 8;
     row1 += 8;
     row2 += 8;
     row3 += 8;
     panel += 64;
-  }
-  if (rest > 0) {
-    v128.store(panel, decodeLowHalves(loadHalves(row0, rest)));
-    v128.store(panel, decodeLowHalves(loadHalves(row1, rest)), 16);
-    v128.store(panel, decodeLowHalves(loadHalves(row2, rest)), 32);
-    v128.store(panel, decodeLowHalves(loadHalves(row3, rest)), 48);
   }
 }
 
@@ -64,15 +66,11 @@ function dotFourHalves(
   out: usize,
   outStride: usize,
   count: i32,
-  scratch: usize,
 ): bool {
   const zero = i32x4.splat(0);
-  store<i32>(scratch, shiftedHalfMask);
-  store<i32>(scratch, rebiasBits, 4);
-  store<i32>(scratch, 0x7fff7fff, 8);
-  const mask = v128.load32_splat(scratch);
-  const rebias = v128.load32_splat(scratch, 4);
-  const magnitude = v128.load32_splat(scratch, 8);
+  const mask = i32x4.splat(opaque(shiftedHalfMask, k));
+  const rebias = i32x4.splat(opaque(rebiasBits, k));
+  const magnitude = i16x8.splat(opaque(0x7fff, k) as i16);
   let s0 = zero, s1 = zero, s2 = zero, s3 = zero;
   let largest = zero;
   const end = x + k * 4;
@@ -106,14 +104,12 @@ function dotFourHalves(
 }
 
 /** The first four 16-bit lanes, in the high halves of 32-bit lanes. */
-// @ts-ignore: decorator
 @inline
 function lowToHigh(halves: v128, zero: v128): v128 {
   return v128.shuffle<i16>(zero, halves, 0, 8, 1, 9, 2, 10, 3, 11);
 }
 
 /** The last four 16-bit lanes, in the high halves of 32-bit lanes. */
-// @ts-ignore: decorator
 @inline
 function highToHigh(halves: v128, zero: v128): v128 {
   return v128.shuffle<i16>(zero, halves, 4, 12, 5, 13, 6, 14, 7, 15);
@@ -122,8 +118,8 @@ function highToHigh(halves: v128, zero: v128): v128 {
 /**
  * Columns `rowBegin` to `rowEnd` of out[m, n] = x[m, k] · weight[n, k]ᵀ, weights in float16.
  *
- * Weights are decoded exactly, subnormal numbers, infinity and NaN included. Error of an element: at
- * most (k / 4 + 3) 2^-24 Σ|x w|, to first order; it does not depend on `m` or the range.
+ * Weights are decoded exactly, subnormal numbers, infinity and NaN included. Error of an element:
+ * at most (k / 4 + 3) 2^-24 Σ|x w|, to first order; it does not depend on `m` or the range.
  * Scratch: `linearScratchBytes(m, k)`.
  */
 export function linearFloat16(
@@ -151,7 +147,7 @@ export function linearFloat16(
     const row3 = row0 + min(3, count - 1) * step;
     const target = out + start * 4;
     const single = m == 1 && k % 8 == 0;
-    if (single && dotFourHalves(x, row0, row1, row2, row3, k, target, distance * 4, count, scratch)) {
+    if (single && dotFourHalves(x, row0, row1, row2, row3, k, target, distance * 4, count)) {
       continue;
     }
     decodePanel(row0, row1, row2, row3, k, scratch);

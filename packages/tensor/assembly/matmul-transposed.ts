@@ -2,7 +2,7 @@ import { dotEight, dotFour, dotRowsWithPanel, packPanel, panelRows } from "./dot
 import { groupCount, groupDistance, groupStart } from "./row-groups";
 
 /** Rows of `a` from which packing four rows of `b` to a panel pays. */
-const panelThreshold: i32 = 4;
+const panelThreshold: i32 = 3;
 
 /**
  * out = a · bᵀ, for one matrix.
@@ -49,7 +49,8 @@ export function multiplyByRows(
       dotRowsWithPanel(a, aStride, m, scratch, k, target, outStride, distance * 4, count);
     } else {
       for (let row = 0; row < m; row++) {
-        dotFour(a + row * aStride, b0, b1, b2, b3, k, target + row * outStride, distance * 4, count);
+        const source = a + row * aStride;
+        dotFour(source, b0, b1, b2, b3, k, target + row * outStride, distance * 4, count);
       }
     }
   }

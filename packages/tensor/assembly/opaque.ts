@@ -5,7 +5,6 @@
  * 4-bit kernels that was a third of the time: 13.5 ns for 128 products instead of 9.0 with the
  * constants kept in registers (Node 24, Zen 3).
  */
-// @ts-ignore: decorator
 @inline
 export function opaque(constant: i32, size: i32): i32 {
   return constant | (size >> 31);

@@ -9,7 +9,6 @@
 const nanKey: i32 = i32.MAX_VALUE;
 
 /** Keys of four float32. */
-// @ts-ignore: decorator
 @inline
 export function orderKeys(values: v128): v128 {
   // Adding 0 turns -0 to +0.
@@ -20,7 +19,6 @@ export function orderKeys(values: v128): v128 {
 }
 
 /** The key of a float32. */
-// @ts-ignore: decorator
 @inline
 export function orderKey(value: f32): i32 {
   return i32x4.extract_lane(orderKeys(f32x4.splat(value)), 0);

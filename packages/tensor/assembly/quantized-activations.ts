@@ -6,8 +6,9 @@ import { maximumOfLanes, roundingShift, storeTransposed } from "./simd";
  *
  * A block of 32 activations becomes 32 integers q and one scale, x ≈ scale * q, with
  * scale = max|x| / 32767. The error of one activation is at most max|x| / 65534, so products stay
- * near float32, at the cost of the usual 8-bit scheme: SIMD multiplies pairs of 16-bit integers
- * either way. All 32 products of a block with 8-bit weights fit in 32 bits: 128 * 32767 * 32 < 2^31.
+ * near float32, at the cost of the usual 8-bit scheme: baseline SIMD multiplies pairs of 16-bit
+ * integers either way. The products of a block with 8-bit weights add up to 32 bits at most:
+ * 128 * 32767 * 32 < 2^31.
  */
 
 /** Bytes of a block's integers. */
@@ -16,7 +17,6 @@ export const quantizedBlockBytes: i32 = blockSize * 2;
 /** A block whose largest value is below this, where 32767 / max|x| overflows, counts as zero. */
 const smallestMaximum: f32 = 1e-34;
 
-// @ts-ignore: decorator
 @inline
 function roundToInteger(value: v128): v128 {
   return i32x4.sub(
@@ -26,7 +26,6 @@ function roundToInteger(value: v128): v128 {
 }
 
 /** Eight activations, divided by the scale and rounded. */
-// @ts-ignore: decorator
 @inline
 function roundEight(x: usize, inverse: v128): v128 {
   return i16x8.narrow_i32x4_s(
@@ -35,7 +34,6 @@ function roundEight(x: usize, inverse: v128): v128 {
   );
 }
 
-// @ts-ignore: decorator
 @inline
 function largestMagnitude(x: usize): f32 {
   let largest = f32x4.abs(v128.load(x));

@@ -1,7 +1,6 @@
 import { loadPart, multiplyAdd, storeLanes, sumLanes } from "./simd";
 
 /** Σ x². */
-// @ts-ignore: decorator
 @inline
 function sumOfSquares(x: usize, n: i32): f32 {
   const zero = f32x4.splat(0);

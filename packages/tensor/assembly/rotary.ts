@@ -4,7 +4,6 @@
  */
 
 /** Turns the pairs (i, i + half). */
-// @ts-ignore: decorator
 @inline
 function rotateHalves(x: usize, cos: usize, sin: usize, out: usize, half: i32): void {
   const distance: usize = half * 4;
@@ -36,7 +35,6 @@ function rotateHalves(x: usize, cos: usize, sin: usize, out: usize, half: i32): 
 }
 
 /** Turns the pairs (2i, 2i + 1). */
-// @ts-ignore: decorator
 @inline
 function rotateNeighbours(x: usize, cos: usize, sin: usize, out: usize, half: i32): void {
   let i = 0;
@@ -66,8 +64,8 @@ function rotateNeighbours(x: usize, cos: usize, sin: usize, out: usize, half: i3
 /**
  * Rotates x [tokens, heads, headSize].
  *
- * A pair (a, b) becomes (a cos - b sin, b cos + a sin). Elements past `rotarySize` are copied. `out`
- * may be `x`. Error of an element: at most 1.5 * 2^-23 (|a| + |b|).
+ * A pair (a, b) becomes (a cos - b sin, b cos + a sin). Elements past `rotarySize` are copied.
+ * `out` may be `x`. Error of an element: at most 1.5 * 2^-23 (|a| + |b|).
  *
  * @param cos, sin tables [maxPosition, rotarySize / 2].
  * @param positions int32 [tokens], each a row of the tables; 0 where token t stands at position t.

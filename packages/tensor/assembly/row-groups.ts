@@ -8,21 +8,18 @@
  */
 
 /** Distance in rows between the members of group `group` of `rows` rows. */
-// @ts-ignore: decorator
 @inline
 export function groupDistance(group: i32, rows: i32, size: i32): i32 {
   return group < rows / size ? rows / size : 1;
 }
 
 /** Rows in group `group`: `size` in all but the last. */
-// @ts-ignore: decorator
 @inline
 export function groupCount(group: i32, rows: i32, size: i32): i32 {
   return group < rows / size ? size : rows % size;
 }
 
 /** First row of group `group`. */
-// @ts-ignore: decorator
 @inline
 export function groupStart(group: i32, rows: i32, size: i32): i32 {
   return group < rows / size ? group : rows - (rows % size);

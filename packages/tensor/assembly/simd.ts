@@ -4,7 +4,6 @@
  * `a * b + c`. One rounding in the relaxed build, where the processor has the instruction; two in
  * the baseline build.
  */
-// @ts-ignore: decorator
 @inline
 export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
@@ -18,7 +17,6 @@ export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
 export const roundingShift: f32 = 12582912;
 
 /** The sum of the four lanes. */
-// @ts-ignore: decorator
 @inline
 export function sumLanes(a: v128): f32 {
   const even = f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 2);
@@ -27,7 +25,6 @@ export function sumLanes(a: v128): f32 {
 }
 
 /** The largest of the four lanes; NaN if one is NaN. */
-// @ts-ignore: decorator
 @inline
 export function maximumOfLanes(a: v128): f32 {
   a = f32x4.max(a, v128.shuffle<f32>(a, a, 2, 3, 0, 1));
@@ -36,7 +33,6 @@ export function maximumOfLanes(a: v128): f32 {
 }
 
 /** Lane i of the result is the sum of the lanes of argument i. */
-// @ts-ignore: decorator
 @inline
 export function sumLanesOfFour(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = f32x4.add(
@@ -53,26 +49,19 @@ export function sumLanesOfFour(a: v128, b: v128, c: v128, d: v128): v128 {
   );
 }
 
-/** The same for int32 lanes. */
-// @ts-ignore: decorator
+/** For int32 lanes, the first half of the sums: a0 + a2, b0 + b2, a1 + a3, b1 + b3. */
 @inline
-export function sumIntegerLanesOfFour(a: v128, b: v128, c: v128, d: v128): v128 {
-  const ab = i32x4.add(
-    v128.shuffle<i32>(a, b, 0, 4, 1, 5),
-    v128.shuffle<i32>(a, b, 2, 6, 3, 7),
-  );
-  const cd = i32x4.add(
-    v128.shuffle<i32>(c, d, 0, 4, 1, 5),
-    v128.shuffle<i32>(c, d, 2, 6, 3, 7),
-  );
-  return i32x4.add(
-    v128.shuffle<i32>(ab, cd, 0, 1, 4, 5),
-    v128.shuffle<i32>(ab, cd, 2, 3, 6, 7),
-  );
+export function foldIntegerLanes(a: v128, b: v128): v128 {
+  return i32x4.add(v128.shuffle<i32>(a, b, 0, 4, 1, 5), v128.shuffle<i32>(a, b, 2, 6, 3, 7));
+}
+
+/** The second half: the sums over the lanes of a, b, c and d from two folds. */
+@inline
+export function joinIntegerFolds(ab: v128, cd: v128): v128 {
+  return i32x4.add(v128.shuffle<i32>(ab, cd, 0, 1, 4, 5), v128.shuffle<i32>(ab, cd, 2, 3, 6, 7));
 }
 
 /** Stores the transpose of the 4 × 4 matrix whose rows are given: 64 bytes. */
-// @ts-ignore: decorator
 @inline
 export function storeTransposed(target: usize, a: v128, b: v128, c: v128, d: v128): void {
   const abLow = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
@@ -86,7 +75,6 @@ export function storeTransposed(target: usize, a: v128, b: v128, c: v128, d: v12
 }
 
 /** Stores the first `count` lanes, 1 to 4, each `stride` bytes after the other. */
-// @ts-ignore: decorator
 @inline
 export function storeLanes(target: usize, lanes: v128, count: i32, stride: usize): void {
   v128.store_lane<f32>(target, lanes, 0);
@@ -96,7 +84,6 @@ export function storeLanes(target: usize, lanes: v128, count: i32, stride: usize
 }
 
 /** The `count` float32 at `source`, 1 to 3, and `fill` in the other lanes. */
-// @ts-ignore: decorator
 @inline
 export function loadPart(source: usize, count: i32, fill: v128): v128 {
   let lanes = v128.load32_lane(source, fill, 0);

@@ -5,7 +5,6 @@ import { loadPart, maximumOfLanes, storeLanes } from "./simd";
 const chunkSize: i32 = 128;
 
 /** The largest element of a row; NaN is passed over. */
-// @ts-ignore: decorator
 @inline
 function maximumOfRow(x: usize, n: i32): f32 {
   const least = f32x4.splat(f32.NEGATIVE_INFINITY);
@@ -23,9 +22,9 @@ function maximumOfRow(x: usize, n: i32): f32 {
 /**
  * Softmax of each row: out[row, i] = e^(x[row, i] - max) / Σ_j e^(x[row, j] - max).
  *
- * -infinity gives 0. A row with NaN, with +infinity, or of -infinity alone gives NaN, as in PyTorch.
- * `out` may be `x`. Relative error at most 1.2e-7 + (|x - max| + 36) 2^-24, and 1.4e-45 absolute; seen:
- * 3e-7 + |x - max| 2^-24.
+ * -infinity gives 0. A row with NaN, with +infinity, or of nothing but -infinity gives NaN, as in
+ * PyTorch. `out` may be `x`. Relative error at most 1.2e-7 + (|x - max| + 36) 2^-24, or 1.2e-38
+ * absolute.
  */
 export function softmax(x: usize, out: usize, rows: i32, n: i32): void {
   const rowBytes: usize = n * 4;

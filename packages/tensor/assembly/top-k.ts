@@ -15,7 +15,6 @@ export function topKScratchBytes(n: i32, k: i32): i32 {
   return k * (entryBytes as i32);
 }
 
-// @ts-ignore: decorator
 @inline
 function makeEntry(key: i32, index: i32): i64 {
   return ((key as i64) << 32) | ((~index as u32) as i64);
@@ -42,7 +41,6 @@ function place(heap: usize, hole: i32, size: i32, entry: i64): void {
 }
 
 /** Makes a heap of the first `k` elements. */
-// @ts-ignore: decorator
 @inline
 function buildHeap(x: usize, k: i32, heap: usize): void {
   for (let i = 0; i < k; i++) {
@@ -52,7 +50,6 @@ function buildHeap(x: usize, k: i32, heap: usize): void {
 }
 
 /** Lets the elements from `k` on replace the worst of the heap. */
-// @ts-ignore: decorator
 @inline
 function improveHeap(x: usize, n: i32, k: i32, heap: usize): void {
   let worst = i32x4.splat(load<i32>(heap, 4));

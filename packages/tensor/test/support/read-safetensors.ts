@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** A tensor of a fixture file. */
-export interface FixtureTensor {
+interface FixtureTensor {
   readonly shape: readonly number[];
   readonly values: Float32Array | Int32Array | Uint8Array;
 }

@@ -2,7 +2,7 @@ import { dotEight, dotFour, dotRowsWithPanel, packPanel, panelRows } from "./dot
 import { groupCount, groupDistance, groupStart } from "./row-groups";
 
 /** Rows of `a` from which packing four rows of `b` to a panel pays. */
-const panelThreshold: i32 = 3;
+const panelThreshold: i32 = 4;
 
 /**
  * out = a · bᵀ, for one matrix.

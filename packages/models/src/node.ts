@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { ModelFileError } from "./errors";
 export { defaultCacheDirectory } from "./hub/cache-directory";
 export type { DownloadFailureReason } from "./hub/download-failure";
 export { openFile } from "./hub/file-source";

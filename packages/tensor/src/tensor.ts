@@ -27,7 +27,7 @@ interface TensorParts {
 /**
  * An n-dimensional array on a device.
  *
- * A tensor is a view of a {@link Storage}: shape, strides and an offset. `reshape`, `permute`,
+ * A tensor is a view of a storage: shape, strides and an offset. `reshape`, `permute`,
  * `transpose` and `slice` share the storage and copy nothing. Memory is freed by `dispose()`, by
  * `using`, or by leaving {@link tidy}.
  *

@@ -12,16 +12,10 @@ import { loadPart, multiplyAdd, roundingShift, storeLanes, sumLanes } from "./si
 
 /** What the loop computes from e^t. */
 export namespace Form {
-  /** e^x. */
-  export const Exponential: i32 = 0;
   /** e^(x - shift) for x <= shift; below 1.2e-38 it is 0. */
-  export const Shifted: i32 = 1;
-  /** 1 / (1 + e^-x). */
-  export const Sigmoid: i32 = 2;
+  export const Shifted: i32 = 0;
   /** x / (1 + e^-x). */
-  export const Silu: i32 = 3;
-  /** factor x / (1 + e^-x). */
-  export const SiluMultiply: i32 = 4;
+  export const Silu: i32 = 1;
 }
 
 /** Constants kept in registers, see `opaque`. */
@@ -33,7 +27,6 @@ function constant(value: f32, n: i32): v128 {
 /**
  * Applies a form to `n` elements.
  *
- * @param factors for `SiluMultiply` alone.
  * @param shift for `Shifted` alone.
  * @returns the sum of the results, meant for `Shifted`.
  */
@@ -41,7 +34,6 @@ function constant(value: f32, n: i32): v128 {
 export function applyForm(
   form: i32,
   x: usize,
-  factors: usize,
   shift: f32,
   out: usize,
   n: i32,
@@ -70,7 +62,7 @@ export function applyForm(
 
     let shifted = value;
     if (form == Form.Shifted) shifted = f32x4.sub(value, shifts);
-    if (form >= Form.Sigmoid) shifted = f32x4.neg(value);
+    if (form == Form.Silu) shifted = f32x4.neg(value);
     // The argument order lets NaN pass.
     const t = f32x4.pmax(f32x4.pmin(shifted, highest), lowest);
     const rounded = multiplyAdd(t, log2e, rounding);
@@ -96,39 +88,17 @@ export function applyForm(
     }
 
     let result = power;
-    if (form == Form.Sigmoid) result = f32x4.div(one, f32x4.add(one, power));
-    if (form >= Form.Silu) result = f32x4.div(value, f32x4.add(one, power));
-    if (rest >= 4) {
-      if (form == Form.SiluMultiply) result = f32x4.mul(result, v128.load(factors));
-      v128.store(out, result);
-    } else {
-      if (form == Form.SiluMultiply) result = f32x4.mul(result, loadPart(factors, rest, one));
-      storeLanes(out, result, rest, 4);
-    }
+    if (form == Form.Silu) result = f32x4.div(value, f32x4.add(one, power));
+    if (rest >= 4) v128.store(out, result);
+    else storeLanes(out, result, rest, 4);
     if (form == Form.Shifted) sum = f32x4.add(sum, result);
     x += 16;
-    factors += 16;
     out += 16;
   }
   return sumLanes(sum);
 }
 
-/** out[i] = e^x[i], relative error at most 1.2e-7. `out` may be `x`. */
-export function exp(x: usize, out: usize, n: i32): void {
-  applyForm(Form.Exponential, x, 0, 0, out, n);
-}
-
-/** out[i] = 1 / (1 + e^-x[i]), relative error at most 3e-7 for x > -88. `out` may be `x`. */
-export function sigmoid(x: usize, out: usize, n: i32): void {
-  applyForm(Form.Sigmoid, x, 0, 0, out, n);
-}
-
 /** out[i] = x[i] / (1 + e^-x[i]), relative error at most 3e-7 for x > -88. `out` may be `x`. */
 export function silu(x: usize, out: usize, n: i32): void {
-  applyForm(Form.Silu, x, 0, 0, out, n);
-}
-
-/** out[i] = silu(gate[i]) up[i], the gate of SwiGLU (Shazeer 2020). `out` may be an operand. */
-export function siluMultiply(gate: usize, up: usize, out: usize, n: i32): void {
-  applyForm(Form.SiluMultiply, gate, up, 0, out, n);
+  applyForm(Form.Silu, x, 0, out, n);
 }

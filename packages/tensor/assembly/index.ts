@@ -21,7 +21,7 @@ export {
   embeddingQ4_1,
   embeddingQ8_0,
 } from "./embedding";
-export { exp, sigmoid, silu, siluMultiply } from "./exponential";
+export { silu } from "./exponential";
 export { linearQ4_0, linearQ4_1, linearQ8_0 } from "./linear-blocks";
 export { linearFloat16 } from "./linear-float16";
 export { linearFloat32 } from "./linear-float32";

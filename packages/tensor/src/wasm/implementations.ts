@@ -19,10 +19,10 @@ export function simdImplementations(
     ["rmsNorm", rmsNorm(kernels)],
     ["softmax", softmax(kernels)],
     ["silu", silu(kernels)],
-    ["add", binary(kernels.add, kernels.addRow)],
-    ["sub", binary(kernels.subtract, kernels.subtractRow)],
-    ["mul", binary(kernels.multiply, kernels.multiplyRow)],
-    ["div", binary(kernels.divide, kernels.divideRow)],
+    ["add", binary(device, kernels.add, kernels.addRow, kernels.addScalar)],
+    ["sub", binary(device, kernels.subtract, kernels.subtractRow, kernels.subtractScalar)],
+    ["mul", binary(device, kernels.multiply, kernels.multiplyRow, kernels.multiplyScalar)],
+    ["div", binary(device, kernels.divide, kernels.divideRow, kernels.divideScalar)],
     ["rotaryEmbedding", rotaryEmbedding(kernels)],
     ["argmax", argmax(kernels)],
     ["topK", topK(device, kernels)],
@@ -226,17 +226,24 @@ function repeatsOf(right: Tensor): number | undefined {
   return repeats;
 }
 
-function binary(same: KernelExports["add"], repeated: KernelExports["addRow"]): Implementation {
+function binary(
+  device: WasmDevice,
+  same: KernelExports["add"],
+  repeated: KernelExports["addRow"],
+  scalar: KernelExports["addScalar"],
+): Implementation {
   return {
     accepts: (inputs) =>
       operand(inputs, 0).isContiguous && repeatsOf(operand(inputs, 1)) !== undefined,
     run: (inputs, outputs) => {
       const left = addressOf(operand(inputs, 0));
-      const right = operand(inputs, 1);
+      const right = addressOf(operand(inputs, 1));
       const output = operand(outputs, 0);
-      const repeats = repeatsOf(right) ?? 1;
-      if (repeats === 1) same(left, addressOf(right), addressOf(output), output.size);
-      else repeated(left, addressOf(right), addressOf(output), repeats, output.size / repeats);
+      const target = addressOf(output);
+      const repeats = repeatsOf(operand(inputs, 1)) ?? 1;
+      if (repeats === 1) same(left, right, target, output.size);
+      else if (repeats === output.size) scalar(left, device.readFloat(right), target, output.size);
+      else repeated(left, right, target, repeats, output.size / repeats);
     },
   };
 }

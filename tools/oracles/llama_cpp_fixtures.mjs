@@ -12,8 +12,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { getLlama } from "node-llama-cpp";
+import { decodeGreedily, NEW_TOKENS } from "./decode_greedily.mjs";
 
-const NEW_TOKENS = 48;
 const VERSIONS = { "node-llama-cpp": "3.21.1" };
 const SHARED_OPTIONS = { contextSize: 1024, batchSize: 512, threads: 1 };
 const RUNS = {
@@ -24,24 +24,6 @@ const RUNS = {
   },
   quantized: {},
 };
-
-/** Continues a prompt greedily, past any end token. */
-async function decodeGreedily(sequence, promptTokenIds) {
-  await sequence.clearHistory();
-  const generated = [];
-  let pending = promptTokenIds;
-  while (generated.length < NEW_TOKENS) {
-    const last = pending.length - 1;
-    const results = await sequence.controlledEvaluate([
-      ...pending.slice(0, last),
-      [pending[last], { generateNext: { token: true, options: { temperature: 0 } } }],
-    ]);
-    const token = results[last].next.token;
-    generated.push(token);
-    pending = [token];
-  }
-  return generated;
-}
 
 async function decodeAll(llama, modelPath, options, prompts) {
   const model = await llama.loadModel({ modelPath });

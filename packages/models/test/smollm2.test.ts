@@ -12,9 +12,16 @@ const readJson = (name: string) => JSON.parse(readFileSync(fixture(name), "utf8"
 const references: { name: string; promptTokenIds: number[] }[] = readJson("hf-logits.json").prompts;
 const referenceLogits = readSafetensors(fixture("hf-logits.safetensors"));
 
-/** Prompts with 48 greedy tokens by llama.cpp on the same weights. */
+/** Prompts with 48 greedy tokens by llama.cpp on the same weights, as float32. */
 const continuations: { id: string; promptTokenIds: number[]; float32: number[] }[] =
   readJson("llama-cpp-greedy.json").prompts;
+
+/** What llama.cpp's Vulkan backend writes on the quantized file itself, by id. */
+const sameFile = new Map<string, number[]>(
+  readJson("llama-cpp-vulkan.json").prompts.map(
+    ({ id, tokens }: { id: string; tokens: number[] }) => [id, tokens],
+  ),
+);
 
 /** Below this difference of the best two logits, arithmetic noise may decide. */
 const tieGap = 0.05;
@@ -93,6 +100,7 @@ describe("SmolLM2-135M-Instruct on wasm", () => {
     "writes what llama.cpp writes after $id",
     ({ id, promptTokenIds, float32 }) => {
       expect(float32.length).toBe(48);
+      expect(sameFile.get(id) ?? float32).toEqual(float32);
       const divergence = firstDivergence(language, promptTokenIds, float32);
       if (divergence === undefined) return;
       console.log(
@@ -105,6 +113,7 @@ describe("SmolLM2-135M-Instruct on wasm", () => {
 
   it("compares with llama.cpp on enough prompts", () => {
     expect(continuations.length).toBeGreaterThanOrEqual(10);
+    expect(sameFile.size).toBeGreaterThanOrEqual(10);
   });
 
   it("gives the same logits whatever the chunks of the prompt", () => {

@@ -58,11 +58,13 @@ export function runOperation<Attributes>(
   try {
     const implementation = device.implementationOf(operation.name);
     let operands = inputs;
-    if (!implementation?.accepts(operands, attributes)) {
+    let isAccepted = implementation?.accepts(operands, attributes) ?? false;
+    if (!isAccepted) {
       operands = inputs.map((input) => asContiguous(input, temporaries));
+      isAccepted = implementation?.accepts(operands, attributes) ?? false;
     }
     for (const { dtype, shape } of specs) outputs.push(Tensor.allocate(device, dtype, shape));
-    if (implementation?.accepts(operands, attributes)) {
+    if (implementation !== undefined && isAccepted) {
       implementation.run(operands, outputs, attributes);
       device.onLaunch?.({ operation: operation.name, implementation: device.kernels });
     } else {

@@ -80,6 +80,9 @@ if (task === "demo") {
 } else if (task === "bench") {
   build("@x/bench");
   become(process.execPath, [join(root, "bench/dist/cli.js"), ...rest]);
+} else if (task === "exec") {
+  const [command, ...args] = rest;
+  become(command, args, { shell });
 } else {
   become("turbo", [task, ...rest], { shell });
 }

@@ -19,13 +19,19 @@ function createProgram(): Command {
     .description("Generate text with a language model, on this machine.")
     .usage("[generate|chat|models] [options]")
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) })
+    .configureOutput({ outputError: (text, write) => write(`${oneLine(withAdvice(text))}\n`) })
     .addHelpText("after", examples);
   for (const command of [generateCommand(), chatCommand(), modelsCommand()]) {
     program.addCommand(command.copyInheritedSettings(program));
     for (const child of command.commands) child.copyInheritedSettings(command);
   }
   return program;
+}
+
+/** Words that stand alone are mostly a prompt without quotes, or options before npm's `--`. */
+function withAdvice(text: string): string {
+  if (!/too many arguments|unknown command/.test(text)) return text;
+  return `${text.trimEnd()} Write a prompt as --prompt "…", after npm's --.`;
 }
 
 /** Without a command, a prompt is answered: the one of the options, or the default one. */
@@ -54,7 +60,8 @@ function report(error: unknown): void {
 function endQuietlyWithReader(): void {
   const onError = (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    report(error);
+    process.exit(exitCodes.failure);
   };
   process.stdout.on("error", onError);
   process.stderr.on("error", onError);

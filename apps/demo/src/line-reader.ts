@@ -50,7 +50,10 @@ export class LineReader implements Disposable {
   next(): Promise<string | undefined> {
     return new Promise((resolve) => {
       this.#waiting = resolve;
-      if (this.#isTerminal && !this.#isClosed && this.#lines.length === 0) this.#interface.prompt();
+      // The cursor stays where it is in text that was typed during the answer.
+      if (this.#isTerminal && !this.#isClosed && this.#lines.length === 0) {
+        this.#interface.prompt(true);
+      }
       this.#serve();
     });
   }

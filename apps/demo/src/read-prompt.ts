@@ -1,4 +1,4 @@
-import { fstatSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { addAbortSignal } from "node:stream";
 import { text } from "node:stream/consumers";
 import { UsageError } from "./exit";
@@ -14,7 +14,7 @@ export const defaultPrompt = "How do plants make food?";
  */
 export async function readPrompt(option: string | undefined, signal: AbortSignal): Promise<string> {
   if (option !== undefined && option !== "-") return assertNotEmpty(option, "give --prompt a text");
-  if (option === undefined && !isInputRedirected()) return defaultPrompt;
+  if (option === undefined && !(await isInputRedirected())) return defaultPrompt;
   const input = await text(addAbortSignal(signal, process.stdin)).catch((error: unknown) => {
     signal.throwIfAborted();
     throw error;
@@ -25,10 +25,13 @@ export async function readPrompt(option: string | undefined, signal: AbortSignal
 /**
  * Whether a shell redirected the input: `echo … |` or `< file`. A terminal, `/dev/null` or the
  * socket of a parent that never writes is no prompt to wait for.
+ *
+ * Not by `fstat`: in Node 20 and 22 its answer for a pipe stays where the module loader then takes it
+ * for a symbolic link's. On Windows there is no such file, and `--prompt -` reads the input.
  */
-function isInputRedirected(): boolean {
+async function isInputRedirected(): Promise<boolean> {
   try {
-    const status = fstatSync(0);
+    const status = await stat("/dev/stdin");
     return status.isFIFO() || status.isFile();
   } catch {
     return false;

@@ -49,6 +49,14 @@ describe("generate", () => {
     expect(stderr).toMatch(/first token .* tokens\/s · peak memory \d+ MB · wasm, \S+ kernels\n/);
   });
 
+  it("answers a prompt that a shell pipes in", async () => {
+    const command = `echo "What is the capital of France?" | node "${cliPath}" --max-tokens 8 --json`;
+    const shell = spawn("sh", ["-c", command], { stdio: ["ignore", "pipe", "inherit"] });
+    expect(parseRecord(await text(shell.stdout))).toMatchObject({
+      text: expect.stringContaining("Paris"),
+    });
+  });
+
   it("continues plain text with --raw", async () => {
     const parameters = ["generate", "--raw", "--prompt", "The capital of France is"];
     const { stdout } = await runCli([...parameters, ...greedy, "4", "--json"]);

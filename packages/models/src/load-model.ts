@@ -3,7 +3,7 @@ import { Llama } from "./architectures/llama";
 import { readLlamaConfig } from "./architectures/llama-config";
 import { loadLlamaWeights, type WeightLoadingOptions } from "./architectures/llama-weights";
 import { ChatTemplate } from "./chat/chat-template";
-import { UnsupportedModelError } from "./errors";
+import { InvalidArgumentError, UnsupportedModelError } from "./errors";
 import type { ByteSource } from "./gguf/byte-source";
 import { type GgufFile, readGguf } from "./gguf/read-gguf";
 import { LanguageModel } from "./language-model";
@@ -41,6 +41,11 @@ export async function loadModel(
   source: ByteSource,
   { device: deviceName, kernels, signal, onProgress }: LoadModelOptions = {},
 ): Promise<LanguageModel> {
+  if (typeof source?.read !== "function") {
+    throw new InvalidArgumentError(
+      "loadModel: the source is not an open file; use openFile, byteSourceFromBlob or byteSourceFromBuffer",
+    );
+  }
   const file = await readGguf(source, { ...(signal && { signal }) });
   const config = readConfig(file);
   const tokenizer = Tokenizer.fromGguf(file.metadata);

@@ -152,6 +152,7 @@ describe("generate", () => {
     const held = [...state.tokenIds];
     const bad: [readonly number[], GenerateOptions, RegExp][] = [
       [[], {}, /prompt is empty/],
+      ["hello" as never, {}, /not a list of token ids; make one with encodeChat/],
       [new Array(64).fill(1), {}, /prompt has 64 tokens.*context holds 64/],
       [prompt, { maxTokens: 0 }, /maxTokens is 0/],
       [prompt, { maxTokens: 1.5 }, /maxTokens is 1.5/],

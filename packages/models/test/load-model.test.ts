@@ -144,6 +144,10 @@ describe("loadModel", () => {
     expect(error.code).toBe(code);
   });
 
+  it("refuses what is not an open file", async () => {
+    await expect(loadModel("tiny.gguf" as never)).rejects.toThrow(/not an open file; use openFile/);
+  });
+
   it("refuses an unknown device or kernels", async () => {
     await expect(loadModel(open(tinyLlama()), { device: "tpu" as "cpu" })).rejects.toThrow(/"tpu"/);
     await expect(loadModel(open(tinyLlama()), { kernels: "x" as "auto" })).rejects.toThrow(/"x"/);

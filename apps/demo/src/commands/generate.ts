@@ -11,7 +11,7 @@ import { openModel } from "../open-model";
 import { createProgress } from "../presenters/progress";
 import { createStyle } from "../presenters/style";
 import { peakMemoryBytes, summarize, toAnswerRecord } from "../presenters/summary";
-import { readPrompt } from "../read-prompt";
+import { defaultPrompt, readPrompt } from "../read-prompt";
 import { streamAnswer } from "../stream-answer";
 
 interface GenerateCommandOptions extends GenerationCommandOptions {
@@ -42,6 +42,12 @@ async function generate(options: GenerateCommandOptions): Promise<void> {
   using model = await openModel(options, { progress, signal });
   const promptTokenIds = encodePrompt(model, prompt, options);
   const style = createStyle(process.stderr);
+  if (ignoresSampling(options)) {
+    process.stderr.write(
+      "note: temperature 0 takes the likeliest token; raise --temperature to sample\n",
+    );
+  }
+  if (prompt === defaultPrompt && !options.json) process.stderr.write(`${style.dim(prompt)}\n`);
 
   let lastPiece = "\n";
   const result = await streamAnswer(
@@ -67,6 +73,11 @@ async function generate(options: GenerateCommandOptions): Promise<void> {
     process.stderr.write(`\n${style.dim(summarize(result, model, peakBytes))}`);
   }
   if (result.finishReason === "abort") process.exitCode = interruption.exitCode;
+}
+
+/** Whether options were given that have no effect without a temperature. */
+function ignoresSampling({ temperature, topK, topP, minP, seed }: GenerateCommandOptions): boolean {
+  return temperature === 0 && (topK > 0 || topP < 1 || minP > 0 || seed !== undefined);
 }
 
 function encodePrompt(

@@ -14,7 +14,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly state?: GenerationState | undefined;
   /** Stops the generation, which then ends normally with `finishReason: "abort"`. */
   readonly signal?: AbortSignal | undefined;
-  /** Prompt tokens computed at once. Default 32. */
+  /** Prompt tokens computed at once. Default 32; 1 with the slow gpu.js kernels. */
   readonly prefillChunk?: number | undefined;
   /** Generate on past the end-of-sequence token. Default false. */
   readonly ignoreEos?: boolean | undefined;
@@ -50,7 +50,10 @@ export interface TextModel {
   readonly tokenizer: Tokenizer;
 }
 
-const defaultPrefillChunk = 32;
+/** Tokens per step between which the signal is served: a few tenths of a second, on any kernels. */
+function defaultPrefillChunk({ device }: CausalLM): number {
+  return device.kernels === "gpujs" ? 1 : 32;
+}
 
 /**
  * Generates from a prompt, token by token. Between tokens the event loop runs, so that input,
@@ -129,10 +132,15 @@ interface GenerationPlan {
 function planGeneration(
   model: CausalLM,
   promptTokenIds: readonly number[],
-  { maxTokens, prefillChunk = defaultPrefillChunk }: GenerateOptions,
+  { maxTokens, prefillChunk = defaultPrefillChunk(model) }: GenerateOptions,
 ): GenerationPlan {
   const { contextLength } = model.config;
   const room = contextLength - promptTokenIds.length;
+  if (!Array.isArray(promptTokenIds)) {
+    throw new InvalidArgumentError(
+      "generate: the prompt is not a list of token ids; make one with encodeChat or tokenizer.encode",
+    );
+  }
   if (promptTokenIds.length === 0) {
     throw new InvalidArgumentError("generate: the prompt is empty; give at least one token");
   }

@@ -73,13 +73,16 @@ function become(command, args, options = {}) {
   });
 }
 
+/** Where the user stands, so that relative paths on the command line mean what they say. */
+const cwd = process.env.INIT_CWD ?? process.cwd();
+
 installWhenLockfileChanged();
 if (task === "demo") {
   build("@x/demo");
-  become(process.execPath, [join(root, "apps/demo/dist/cli.js"), ...rest]);
+  become(process.execPath, [join(root, "apps/demo/dist/cli.js"), ...rest], { cwd });
 } else if (task === "bench") {
   build("@x/bench");
-  become(process.execPath, [join(root, "bench/dist/cli.js"), ...rest]);
+  become(process.execPath, [join(root, "bench/dist/cli.js"), ...rest], { cwd });
 } else if (task === "exec") {
   const [command, ...args] = rest;
   become(command, args, { shell });

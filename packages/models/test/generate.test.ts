@@ -176,6 +176,12 @@ describe("generate", () => {
     expect((await run(prompt, { ...greedy, maxTokens: 2, state })).result.completionTokens).toBe(2);
   });
 
+  it("refuses a disposed state", async () => {
+    const state = model.createState();
+    state.dispose();
+    await expect(run(prompt, { ...greedy, state })).rejects.toThrow(/state was disposed/);
+  });
+
   it("gives memory back, also when its reader leaves early", async () => {
     const before = model.model.device.memory();
     await run(prompt, { ...greedy, maxTokens: 5 });

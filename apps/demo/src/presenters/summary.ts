@@ -27,9 +27,11 @@ export function summarize(
     formatCount(result.completionTokens, "new token"),
     finishes[result.finishReason],
   ];
+  const { timeToFirstTokenMs, decodeTokensPerSecond } = result;
   const speed = [
-    `first token ${formatDuration(result.timeToFirstTokenMs)}`,
-    `${result.decodeTokensPerSecond.toFixed(1)} tokens/s`,
+    // An answer that was stopped early has no first token, one of a single token no speed.
+    ...(timeToFirstTokenMs > 0 ? [`first token ${formatDuration(timeToFirstTokenMs)}`] : []),
+    ...(decodeTokensPerSecond > 0 ? [`${decodeTokensPerSecond.toFixed(1)} tokens/s`] : []),
     `peak memory ${formatBytes(peakBytes)}`,
     `${device}, ${kernels} kernels`,
   ];

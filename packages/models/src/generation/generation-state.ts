@@ -1,3 +1,4 @@
+import { DisposedError } from "@x/tensor";
 import type { CausalLM, SequenceState } from "../causal-lm";
 import { InvalidArgumentError } from "../errors";
 
@@ -10,6 +11,7 @@ export class GenerationState implements Disposable {
   readonly #state: SequenceState;
   #tokenIds: number[] = [];
   #busy = false;
+  #disposed = false;
 
   constructor(model: CausalLM) {
     this.#state = model.createState();
@@ -53,9 +55,13 @@ export class GenerationState implements Disposable {
   /**
    * Reserves the state for one generation at a time.
    *
-   * @throws {InvalidArgumentError} while another one runs on it.
+   * @throws {InvalidArgumentError} while another one runs on it. @throws {DisposedError} after
+   * `dispose()`.
    */
   acquire(): void {
+    if (this.#disposed) {
+      throw new DisposedError("generate: the state was disposed; make another with createState()");
+    }
     if (this.#busy) {
       throw new InvalidArgumentError(
         "generate: another generation runs on this state; wait for it or use a state of its own",
@@ -69,8 +75,9 @@ export class GenerationState implements Disposable {
     this.#busy = false;
   }
 
-  /** Frees the model's state. */
+  /** Frees the model's state. Safe to call twice. */
   dispose(): void {
+    this.#disposed = true;
     this.#state.dispose();
     this.#tokenIds = [];
   }

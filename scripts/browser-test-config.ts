@@ -13,6 +13,7 @@ export function browserTestConfig(name: string, prebundled: readonly string[]): 
     test: {
       name: `${name} in Chromium`,
       include: ["test/browser/**/*.test.ts"],
+      testTimeout: 120_000,
       reporters: ["default", "json"],
       outputFile: { json: ".test-results/browser.json" },
       browser: {

@@ -7,7 +7,7 @@ export default defineConfig({
     exclude: ["test/browser/**"],
     globalSetup: ["test/global-setup.ts"],
     // Each of these tests starts the program, some on a busy machine.
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     reporters: ["default", "json"],
     outputFile: { json: ".test-results/vitest.json" },
   },

@@ -6,6 +6,9 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["test/browser/**"],
     globalSetup: ["test/support/global-setup.ts"],
+    // Many tests compute; a busy machine must not fail them.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     reporters: ["default", "json"],
     outputFile: { json: ".test-results/vitest.json" },
   },

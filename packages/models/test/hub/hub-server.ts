@@ -74,7 +74,7 @@ export function fileAnswer(
     }
     response.write(body.subarray(0, stopAfter), () => {
       // The pause lets the bytes arrive before the connection breaks.
-      if (stop === "cut") setTimeout(() => response.destroy(), 50);
+      if (stop === "cut") setTimeout(() => response.destroy(), 200);
     });
   };
 }

@@ -93,6 +93,8 @@ async function failure(promise: Promise<unknown>): Promise<ModelFileError> {
 const isIntact = async () => (await readFile(path)).equals(bytes);
 const cacheFiles = async () => (await readdir(dirname(path))).sort();
 const complete = ["tiny.gguf", "tiny.gguf.verified.json"];
+/** A busy machine loses what it had received but not read when a connection breaks. */
+const fromPart = expect.stringMatching(/^bytes=[1-9]\d*-$/);
 const rangesAsked = () => hub.requests.map((request) => request.headers.range);
 const eventTypes = () => [...new Set(progress.map(({ type }) => type))];
 
@@ -137,7 +139,7 @@ describe("a download", () => {
     await resolve();
     expect(await isIntact()).toBe(true);
     expect(await cacheFiles()).toEqual(complete);
-    expect(rangesAsked()).toEqual([undefined, "bytes=1000000-"]);
+    expect(rangesAsked()).toEqual([undefined, fromPart]);
     expect(hub.requests[1]?.headers["if-range"]).toBe('"version-1"');
     expect(eventTypes()).toContain("download-retry");
   });
@@ -146,7 +148,7 @@ describe("a download", () => {
     hub.answers = [fileAnswer(bytes, { stopAfter: 500_000, stop: "stall" }), fileAnswer(bytes)];
     await resolve({ stallTimeoutMs: 100 });
     expect(await isIntact()).toBe(true);
-    expect(rangesAsked()).toEqual([undefined, "bytes=500000-"]);
+    expect(rangesAsked()).toEqual([undefined, fromPart]);
   });
 
   it("gives up on a connection that breaks each time, and continues at the next call", async () => {
@@ -159,7 +161,7 @@ describe("a download", () => {
 
     hub.answers = [fileAnswer(bytes)];
     await resolve();
-    expect(rangesAsked().at(-1)).toBe("bytes=400000-");
+    expect(rangesAsked().at(-1)).toEqual(fromPart);
     expect(await isIntact()).toBe(true);
     expect(await cacheFiles()).toEqual(complete);
   });
@@ -171,7 +173,7 @@ describe("a download", () => {
     ];
     await resolve();
     expect(await isIntact()).toBe(true);
-    expect(rangesAsked()).toEqual([undefined, "bytes=1000000-"]);
+    expect(rangesAsked()).toEqual([undefined, fromPart]);
   });
 
   it("starts anew when the server ignores If-Range but names another version", async () => {
@@ -181,7 +183,7 @@ describe("a download", () => {
     ];
     await resolve();
     expect(await isIntact()).toBe(true);
-    expect(rangesAsked()).toEqual([undefined, "bytes=1000000-", undefined]);
+    expect(rangesAsked()).toEqual([undefined, fromPart, undefined]);
   });
 
   it("starts anew when the server knows no ranges", async () => {
@@ -210,7 +212,7 @@ describe("a download", () => {
       fileAnswer(bytes),
     ];
     await resolve();
-    expect(rangesAsked()).toEqual([undefined, "bytes=1000000-", undefined]);
+    expect(rangesAsked()).toEqual([undefined, fromPart, undefined]);
     expect(await isIntact()).toBe(true);
   });
 
@@ -223,7 +225,7 @@ describe("a download", () => {
     };
     hub.answers = [fileAnswer(bytes, { stopAfter: 1_000_000 }), misplaced, fileAnswer(bytes)];
     await resolve();
-    expect(rangesAsked()).toEqual([undefined, "bytes=1000000-", undefined]);
+    expect(rangesAsked()).toEqual([undefined, fromPart, undefined]);
     expect(await isIntact()).toBe(true);
   });
 
@@ -235,7 +237,7 @@ describe("a download", () => {
     };
     hub.answers = [short, fileAnswer(bytes)];
     await resolve();
-    expect(rangesAsked()).toEqual([undefined, "bytes=1000000-"]);
+    expect(rangesAsked()).toEqual([undefined, fromPart]);
     expect(await isIntact()).toBe(true);
   });
 
@@ -317,7 +319,7 @@ describe("a download", () => {
 
     hub.answers = [fileAnswer(bytes)];
     await resolve();
-    expect(rangesAsked()).toEqual([undefined, "bytes=600000-"]);
+    expect(rangesAsked()).toEqual([undefined, fromPart]);
     expect(await isIntact()).toBe(true);
   });
 

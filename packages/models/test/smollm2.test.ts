@@ -100,13 +100,16 @@ describe("SmolLM2-135M-Instruct on wasm", () => {
     "writes what llama.cpp writes after $id",
     ({ id, promptTokenIds, float32 }) => {
       expect(float32.length).toBe(48);
-      expect(sameFile.get(id) ?? float32).toEqual(float32);
-      const divergence = firstDivergence(language, promptTokenIds, float32);
-      if (divergence === undefined) return;
-      console.log(
-        `${id} parts from llama.cpp at token ${divergence.position}: gap ${divergence.gap}`,
-      );
-      expect(divergence.gap).toBeLessThan(tieGap);
+      const onFile = sameFile.get(id) ?? [];
+      expect(onFile.length).toBe(48);
+      const isSame = onFile.join() === float32.join();
+      for (const expected of isSame ? [float32] : [float32, onFile]) {
+        const divergence = firstDivergence(language, promptTokenIds, expected);
+        if (divergence === undefined) continue;
+        const { position, gap } = divergence;
+        console.log(`${id} parts from llama.cpp at token ${position}: gap ${gap}`);
+        expect(gap).toBeLessThan(tieGap);
+      }
     },
     120_000,
   );

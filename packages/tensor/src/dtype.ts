@@ -1,11 +1,19 @@
 import { DTypeError } from "./errors";
 
 /**
- * Element types. `float32` computes; `int32` indexes; the others store: weights stay packed in
- * memory and kernels unpack them as they go. `q4_0`, `q4_1` and `q8_0` are the block formats of
- * GGUF: 32 consecutive elements of a row share one scale.
+ * Element types. `float32` computes; `int32` indexes; `bool` masks; the others store: weights stay
+ * packed in memory and kernels unpack them as they go. `q4_0`, `q4_1` and `q8_0` are the block
+ * formats of GGUF: 32 consecutive elements of a row share one scale.
  */
-export type DType = "float32" | "int32" | "float16" | "q4_0" | "q4_1" | "q8_0";
+export type DType =
+  | "float32"
+  | "int32"
+  | "bool"
+  | "float16"
+  | "bfloat16"
+  | "q4_0"
+  | "q4_1"
+  | "q8_0";
 
 /** How a dtype lies in memory. */
 export interface DTypeLayout {
@@ -18,7 +26,9 @@ export interface DTypeLayout {
 const layouts: Readonly<Record<DType, DTypeLayout>> = {
   float32: { blockSize: 1, blockBytes: 4 },
   int32: { blockSize: 1, blockBytes: 4 },
+  bool: { blockSize: 1, blockBytes: 1 },
   float16: { blockSize: 1, blockBytes: 2 },
+  bfloat16: { blockSize: 1, blockBytes: 2 },
   q4_0: { blockSize: 32, blockBytes: 18 },
   q4_1: { blockSize: 32, blockBytes: 20 },
   q8_0: { blockSize: 32, blockBytes: 34 },

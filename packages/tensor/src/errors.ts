@@ -62,3 +62,8 @@ export class LimitError extends XError {
 export class KernelError extends XError {
   readonly code = "KERNEL_FAILED";
 }
+
+/** A gradient that cannot be computed: no graph, a graph used twice, a value changed in place. */
+export class AutogradError extends XError {
+  readonly code = "AUTOGRAD";
+}

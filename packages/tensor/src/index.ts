@@ -1,3 +1,9 @@
+export type { CustomGradient } from "./autograd/custom-gradient";
+export { checkpoint, customGradient } from "./autograd/custom-gradient";
+export { backward, clearGradients, gradientOf, requireGrad } from "./autograd/leaf";
+export { noGrad } from "./autograd/recording";
+export type { TensorTree, ValueAndGradients } from "./autograd/transforms";
+export { grad, valueAndGrad } from "./autograd/transforms";
 export type { DeviceAvailability, DeviceOptions } from "./device/create-device";
 export { availableDevices, createDevice } from "./device/create-device";
 export type {
@@ -20,23 +26,102 @@ export type {
   KernelSource,
 } from "./gpujs/kernel-factory";
 export { AsyncTidyError, keep, tidy } from "./lifetime";
-export { argmax } from "./ops/arg-max";
+export type { EluOptions, GeluOptions } from "./ops/activations";
+export { elu, erf, gelu, relu, sigmoid, silu, softplus, tanh } from "./ops/activations";
+export type { ArgMaxOptions } from "./ops/arg-max";
+export { argmax, argmin } from "./ops/arg-max";
 export { assign } from "./ops/assign";
-export { contiguous } from "./ops/contiguous";
-export type { CreationOptions } from "./ops/creation";
-export { bytesOf, empty, full, tensor, zeros } from "./ops/creation";
-export { add, div, mul, silu, sub } from "./ops/elementwise";
+export { add, div, maximum, minimum, mod, mul, pow, sub } from "./ops/binary";
+export type { Operand } from "./ops/binary-operation";
+export { cast, type PlainDType } from "./ops/cast";
+export { causalConv1d } from "./ops/causal-conv1d";
+export {
+  equal,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logicalXor,
+  notEqual,
+} from "./ops/comparisons";
+export { concat, split, stack } from "./ops/concat";
+export { clone, contiguous } from "./ops/contiguous";
+export type { CreationOptions, NestedArray } from "./ops/creation";
+export {
+  arange,
+  bytesOf,
+  empty,
+  eye,
+  full,
+  linspace,
+  ones,
+  tensor,
+  zeros,
+} from "./ops/creation";
+export type { CrossEntropyOptions } from "./ops/cross-entropy";
+export { crossEntropy } from "./ops/cross-entropy";
+export { cumsum } from "./ops/cumsum";
+export type { DropoutOptions } from "./ops/dropout";
+export { dropout } from "./ops/dropout";
+export { einsum } from "./ops/einsum";
 export { embedding } from "./ops/embedding";
+export { cos, exp, expm1, log, log1p, sin } from "./ops/exponential";
+export { gather, take } from "./ops/gather";
+export type { LayerNormOptions } from "./ops/layer-norm";
+export { layerNorm } from "./ops/layer-norm";
 export { linear } from "./ops/linear";
 export { matmul } from "./ops/matmul";
+export { oneHot } from "./ops/one-hot";
 export type { Implementation } from "./ops/operation";
+export { flip, pad } from "./ops/pad";
+export type { RandomOptions } from "./ops/random";
+export { normal, uniform } from "./ops/random";
+export type { ReductionOptions } from "./ops/reduce-operation";
+export type { NormOptions, VarianceOptions } from "./ops/reductions";
+export { all, any, logsumexp, max, mean, min, norm, prod, sum, variance } from "./ops/reductions";
+export { reshape } from "./ops/reshape";
 export type { RmsNormOptions } from "./ops/rms-norm";
 export { rmsNorm } from "./ops/rms-norm";
 export type { RotaryEmbeddingOptions } from "./ops/rotary-embedding";
 export { rotaryEmbedding } from "./ops/rotary-embedding";
-export { softmax } from "./ops/softmax";
+export { scatterAdd } from "./ops/scatter";
+export type { SoftmaxOptions } from "./ops/softmax";
+export { logSoftmax, softmax } from "./ops/softmax";
+export type { SortOptions, SortResult } from "./ops/sort";
+export { argsort, sort } from "./ops/sort";
 export type { TopKResult } from "./ops/top-k";
 export { topK } from "./ops/top-k";
+export type { TriangleOptions } from "./ops/triangle";
+export { tril, triu } from "./ops/triangle";
+export {
+  abs,
+  ceil,
+  clip,
+  floor,
+  neg,
+  reciprocal,
+  round,
+  rsqrt,
+  sign,
+  sqrt,
+  square,
+} from "./ops/unary";
+export { where } from "./ops/where";
+export type { AdamOptions } from "./optimizers/adam";
+export { Adam, AdamW, RAdam } from "./optimizers/adam";
+export type { ClippedGradients } from "./optimizers/clipping";
+export { clipByGlobalNorm, clipByValue } from "./optimizers/clipping";
+export type { LearningRate, OptimizerState, Parameters } from "./optimizers/optimizer";
+export { Optimizer } from "./optimizers/optimizer";
+export type { RMSPropOptions } from "./optimizers/rmsprop";
+export { RMSProp } from "./optimizers/rmsprop";
+export type { WarmupCosineOptions } from "./optimizers/schedules";
+export { warmupCosine } from "./optimizers/schedules";
+export type { SGDOptions } from "./optimizers/sgd";
+export { SGD } from "./optimizers/sgd";
 export type { Shape } from "./shape";
 export type { TensorData } from "./tensor";
 export { Tensor } from "./tensor";

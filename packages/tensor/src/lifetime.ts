@@ -1,3 +1,4 @@
+import type { GraphNode } from "./autograd/graph";
 import { XError } from "./errors";
 import type { Storage } from "./storage";
 import type { Tensor } from "./tensor";
@@ -14,13 +15,26 @@ const scopes: Set<Tensor>[] = [];
  * counted. Only tensors outside every scope are watched; a scope disposes its own, and watching all
  * would double the garbage collector's work in a decoding loop.
  */
-const collected = new FinalizationRegistry<Storage>((storage) => {
+const collected = new FinalizationRegistry<Watched>(({ storage, node }) => {
   storage.device.tensorLeaked();
   storage.release();
+  node?.release();
 });
 
+interface Watched {
+  readonly storage: Storage;
+  readonly node: GraphNode | undefined;
+}
+
 function watch(tensor: Tensor): void {
-  if (!tensor.isDisposed) collected.register(tensor, tensor.storage, tensor);
+  if (tensor.isDisposed) return;
+  collected.register(tensor, { storage: tensor.storage, node: tensor.graph?.node }, tensor);
+}
+
+/** Tells the backstop that `tensor` now also owns a node of the graph. @internal */
+export function graphAttached(tensor: Tensor): void {
+  if (!collected.unregister(tensor)) return;
+  watch(tensor);
 }
 
 /** @internal */
@@ -42,7 +56,7 @@ export function unregisterTensor(tensor: Tensor, storage: Storage): void {
 
 /**
  * Runs `compute` and disposes every tensor made meanwhile, except those in its result: a tensor,
- * or an array or plain object of tensors. Scopes nest; a result belongs to the scope around.
+ * or nested arrays and plain objects of tensors. Scopes nest; a result belongs to the scope around.
  *
  * @throws {AsyncTidyError} when `compute` returns a promise: use `using` in asynchronous code.
  *
@@ -81,8 +95,16 @@ export function keep(tensor: Tensor): Tensor {
   return tensor;
 }
 
-/** A tensor, or an object or array (one level deep) that holds some. */
+/** A tensor, or nested arrays and plain objects that hold some. */
 function tensorsIn(result: unknown): Set<unknown> {
-  if (typeof result !== "object" || result === null) return new Set();
-  return new Set([result, ...Object.values(result)]);
+  const found = new Set<unknown>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== "object" || value === null || found.has(value)) return;
+    found.add(value);
+    const prototype: unknown = Object.getPrototypeOf(value);
+    const isPlain = Array.isArray(value) || prototype === Object.prototype || prototype === null;
+    if (isPlain) for (const entry of Object.values(value)) visit(entry);
+  };
+  visit(result);
+  return found;
 }

@@ -83,3 +83,68 @@ export function broadcastShapes(operation: string, left: Shape, right: Shape): n
   }
   return result;
 }
+
+/**
+ * Strides under which a view of `shape` and `strides` reads as `target`, or `undefined` when that
+ * takes a copy. Both shapes have the same number of elements.
+ */
+export function viewStrides(
+  shape: Shape,
+  strides: readonly number[],
+  target: Shape,
+): number[] | undefined {
+  if (sizeOf(shape) === 0 || isContiguous(shape, strides)) return contiguousStrides(target);
+  const result = new Array<number>(target.length).fill(0);
+  let from = 0;
+  let to = 0;
+  while (from < shape.length && to < target.length) {
+    // The shortest groups of dimensions that hold the same number of elements.
+    let [fromEnd, toEnd] = [from + 1, to + 1];
+    let [have, want] = [shape[from] ?? 1, target[to] ?? 1];
+    while (have !== want) {
+      if (have < want) have *= shape[fromEnd++] ?? 1;
+      else want *= target[toEnd++] ?? 1;
+    }
+    const group = shape.slice(from, fromEnd);
+    const groupStrides = strides.slice(from, fromEnd);
+    const kept = group.flatMap((size, axis) =>
+      size === 1 ? [] : [{ size, stride: groupStrides[axis] ?? 0 }],
+    );
+    const isOneRun = kept.every(
+      ({ stride }, axis) =>
+        axis + 1 === kept.length ||
+        stride === (kept[axis + 1]?.stride ?? 0) * (kept[axis + 1]?.size ?? 1),
+    );
+    if (!isOneRun) return undefined;
+    let stride = kept.at(-1)?.stride ?? 1;
+    for (let axis = toEnd - 1; axis >= to; axis--) {
+      result[axis] = stride;
+      stride *= target[axis] ?? 1;
+    }
+    from = fromEnd;
+    to = toEnd;
+  }
+  return result;
+}
+
+/**
+ * `target` with its one size of -1 replaced, so that it holds as many elements as `source`.
+ *
+ * @throws {ShapeError} when it cannot.
+ */
+export function inferShape(source: Shape, target: Shape): number[] {
+  const total = sizeOf(source);
+  const known = target.filter((size) => size !== -1);
+  const missing = target.length - known.length;
+  const rest = sizeOf(known);
+  const inferred = missing === 1 && rest > 0 ? total / rest : 0;
+  const resolved = target.map((size) => (size === -1 ? inferred : size));
+  if (missing > 1 || !Number.isInteger(inferred) || sizeOf(resolved) !== total) {
+    throw new ShapeError(
+      `reshape: ${formatShape(source)} holds ${total} elements, which ${formatShape(target)} does not`,
+      { from: source, to: target },
+    );
+  }
+  assertShape("reshape", resolved);
+  return resolved;
+}

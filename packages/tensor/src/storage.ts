@@ -5,6 +5,8 @@ import type { DeviceBuffer } from "./device/device-buffer";
 export class Storage {
   readonly device: Device;
   readonly buffer: DeviceBuffer;
+  /** Counts the writes in place, so that a gradient can tell that what it saved has changed. */
+  version = 0;
   #owners = 0;
 
   constructor(device: Device, byteLength: number) {

@@ -1,22 +1,27 @@
+import { type GraphEdge, GraphNode, type ViewChange } from "./autograd/graph";
+import { isRecording } from "./autograd/recording";
 import type { Device } from "./device/device";
 import { byteLengthOf, type DType, isBlockDType } from "./dtype";
 import { DisposedError, DTypeError, OutOfRangeError, ShapeError } from "./errors";
-import { registerTensor, unregisterTensor } from "./lifetime";
+import { graphAttached, registerTensor, unregisterTensor } from "./lifetime";
 import {
   assertShape,
   contiguousStrides,
   formatShape,
+  inferShape,
   isContiguous,
   resolveAxis,
   type Shape,
   sizeOf,
+  viewStrides,
 } from "./shape";
 import { Storage } from "./storage";
 
 /** What reading a tensor gives: one number per element, or raw bytes for the packed formats. */
 export type TensorData = Float32Array | Int32Array | Uint16Array | Uint8Array;
 
-interface TensorParts {
+/** A view of a storage. @internal */
+export interface TensorParts {
   readonly storage: Storage;
   readonly dtype: DType;
   readonly shape: Shape;
@@ -47,6 +52,7 @@ export class Tensor implements Disposable {
   readonly offset: number;
   readonly dtype: DType;
   readonly #storage: Storage;
+  #graph: GraphEdge | undefined;
   #disposed = false;
 
   private constructor({ storage, dtype, shape, strides, offset }: TensorParts) {
@@ -66,8 +72,31 @@ export class Tensor implements Disposable {
     return new Tensor({ storage, dtype, shape, strides: contiguousStrides(shape), offset: 0 });
   }
 
+  /** A tensor over memory that others may view too. @internal */
+  static over(parts: TensorParts): Tensor {
+    return new Tensor(parts);
+  }
+
   get device(): Device {
     return this.#storage.device;
+  }
+
+  /** The recorded operation that made this tensor. @internal */
+  get graph(): GraphEdge | undefined {
+    return this.#graph;
+  }
+
+  /** Makes this tensor the result of a recorded operation. @internal */
+  attachGraph(edge: GraphEdge): void {
+    edge.node.retain();
+    this.#graph?.node.release();
+    this.#graph = edge;
+    graphAttached(this);
+  }
+
+  /** Whether gradients flow to this tensor: it is tracked, or computed from one that is. */
+  get requiresGrad(): boolean {
+    return this.#graph !== undefined;
   }
 
   /** Number of dimensions. */
@@ -112,14 +141,37 @@ export class Tensor implements Disposable {
    * not in row-major order: make it `contiguous` first.
    */
   reshape(shape: Shape): Tensor {
-    const resolved = inferSize(this, shape);
-    if (!this.isContiguous) {
+    const resolved = inferShape(this.shape, shape);
+    const strides = viewStrides(this.shape, this.strides, resolved);
+    if (strides === undefined) {
       throw new ShapeError(
-        `reshape: the tensor ${formatShape(this.shape)} is a view with gaps; call contiguous() first`,
+        `reshape: the view ${formatShape(this.shape)} cannot be seen as ${formatShape(resolved)} without a copy; use reshape(tensor, shape), or contiguous(tensor) first`,
         { shape: this.shape, strides: this.strides },
       );
     }
-    return this.#view(resolved, contiguousStrides(resolved), this.offset);
+    return this.#view({ kind: "reshape" }, resolved, strides, this.offset);
+  }
+
+  /** Without the dimensions of size 1: all of them, or those of `axes`. No copy. */
+  squeeze(axes?: number | readonly number[]): Tensor {
+    const named = typeof axes === "number" ? [axes] : axes;
+    const removed = named?.map((axis) => resolveAxis("squeeze", axis, this.rank));
+    for (const axis of removed ?? []) {
+      if (this.shape[axis] === 1) continue;
+      throw new ShapeError(
+        `squeeze: dimension ${axis} of ${formatShape(this.shape)} has more than one element; name dimensions of size 1`,
+        { axis, shape: this.shape },
+      );
+    }
+    return this.reshape(
+      this.shape.filter((size, axis) => (removed ? !removed.includes(axis) : size !== 1)),
+    );
+  }
+
+  /** With a dimension of size 1 before dimension `axis`; -1 adds it at the end. No copy. */
+  expandDims(axis: number): Tensor {
+    const position = resolveAxis("expandDims", axis, this.rank + 1);
+    return this.reshape([...this.shape.slice(0, position), 1, ...this.shape.slice(position)]);
   }
 
   /** The dimensions in the order `axes`, without a copy. */
@@ -134,7 +186,7 @@ export class Tensor implements Disposable {
     this.#assertPlain("permute");
     const shape = order.map((axis) => this.shape[axis] ?? 1);
     const strides = order.map((axis) => this.strides[axis] ?? 0);
-    return this.#view(shape, strides, this.offset);
+    return this.#view({ kind: "permute", axes: order }, shape, strides, this.offset);
   }
 
   /** Dimensions `first` and `second` exchanged, without a copy. */
@@ -148,23 +200,68 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * Elements `start` (included) to `end` (excluded) of dimension `axis`, without a copy.
+   * Elements `start` (included) to `end` (excluded) of dimension `axis`, each `step`-th, without a
+   * copy. Negative numbers count from the end of the dimension, as in Python; a negative `step`
+   * walks backwards.
    *
-   * @throws {OutOfRangeError} when the range leaves the dimension.
+   * @param start - Default: the first element, or the last where `step` is negative.
+   * @param end - Default: to the end of the dimension in the direction of `step`.
+   * @throws {OutOfRangeError} when the range leaves the dimension or `step` is 0.
+   *
+   * @example
+   * ```ts
+   * matrix.slice(0, 1, 3);                        // rows 1 and 2
+   * matrix.slice(1, undefined, undefined, -1);    // columns in reverse
+   * ```
    */
-  slice(axis: number, start: number, end: number): Tensor {
+  slice(axis: number, start?: number, end?: number, step = 1): Tensor {
     const resolved = resolveAxis("slice", axis, this.rank);
     const size = this.shape[resolved] ?? 1;
-    const isRange = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end;
-    if (!isRange || end > size) {
+    const isForward = step > 0;
+    const first =
+      start === undefined ? (isForward ? 0 : size - 1) : start < 0 ? start + size : start;
+    const last = end === undefined ? (isForward ? size : -1) : end < 0 ? end + size : end;
+    const areIntegers = [first, last, step].every(Number.isInteger);
+    const count = Math.max(0, Math.ceil((last - first) / step));
+    const isInside = isForward
+      ? first >= 0 && last <= size && first <= last
+      : last >= -1 && first < Math.max(size, 1) && last <= first;
+    if (!areIntegers || step === 0 || !isInside) {
       throw new OutOfRangeError(
-        `slice: ${start} to ${end} is outside dimension ${resolved} of ${formatShape(this.shape)}`,
-        { axis, start, end, shape: this.shape },
+        `slice: ${start} to ${end} by ${step} is outside dimension ${resolved} of ${formatShape(this.shape)}; use 0 to ${size} and a step other than 0`,
+        { axis, start, end, step, shape: this.shape },
       );
     }
+    return this.sliceSteps(resolved, first, count, step);
+  }
+
+  /** `count` elements of dimension `axis`, from `start` on, `step` apart; all checked. @internal */
+  sliceSteps(axis: number, start: number, count: number, step: number): Tensor {
     this.#assertPlain("slice");
-    const shape = this.shape.map((current, index) => (index === resolved ? end - start : current));
-    return this.#view(shape, this.strides, this.offset + start * (this.strides[resolved] ?? 0));
+    const stride = this.strides[axis] ?? 0;
+    const shape = this.shape.map((size, index) => (index === axis ? count : size));
+    const strides = this.strides.map((value, index) => (index === axis ? value * step : value));
+    const offset = count === 0 ? this.offset : this.offset + start * stride;
+    return this.#view({ kind: "slice", axis, start, step }, shape, strides, offset);
+  }
+
+  /** The elements `[..., i, i]` of the last two dimensions, as `[..., min(M, N)]`, without a copy. */
+  diagonal(): Tensor {
+    if (this.rank < 2) {
+      throw new ShapeError(
+        `diagonal: ${formatShape(this.shape)} has fewer than two dimensions; use a matrix`,
+        { shape: this.shape },
+      );
+    }
+    this.#assertPlain("diagonal");
+    const length = Math.min(this.dimension(-2), this.dimension(-1));
+    const stride = (this.strides.at(-2) ?? 0) + (this.strides.at(-1) ?? 0);
+    return this.#view(
+      { kind: "diagonal" },
+      [...this.shape.slice(0, -2), length],
+      [...this.strides.slice(0, -2), stride],
+      this.offset,
+    );
   }
 
   /**
@@ -189,7 +286,25 @@ export class Tensor implements Disposable {
       );
     }
     this.#assertPlain("broadcastTo");
-    return this.#view(shape, strides, this.offset);
+    return this.#view({ kind: "broadcast" }, [...shape], strides, this.offset);
+  }
+
+  /** The same elements, cut off from the graph: no gradient flows back through the result. */
+  detach(): Tensor {
+    return new Tensor({
+      storage: this.storage,
+      dtype: this.dtype,
+      shape: this.shape,
+      strides: this.strides,
+      offset: this.offset,
+    });
+  }
+
+  /** Another handle of the same value, graph included. @internal */
+  alias(): Tensor {
+    const alias = this.detach();
+    if (this.#graph !== undefined) alias.attachGraph(this.#graph);
+    return alias;
   }
 
   /**
@@ -211,6 +326,8 @@ export class Tensor implements Disposable {
     this.#disposed = true;
     unregisterTensor(this, this.#storage);
     this.#storage.release();
+    this.#graph?.node.release();
+    this.#graph = undefined;
   }
 
   /** As `dispose()`. */
@@ -218,8 +335,18 @@ export class Tensor implements Disposable {
     this.dispose();
   }
 
-  #view(shape: Shape, strides: readonly number[], offset: number): Tensor {
-    return new Tensor({ storage: this.storage, dtype: this.dtype, shape, strides, offset });
+  #view(change: ViewChange, shape: Shape, strides: readonly number[], offset: number): Tensor {
+    const view = new Tensor({ storage: this.storage, dtype: this.dtype, shape, strides, offset });
+    if (this.#graph !== undefined && isRecording()) {
+      const node = new GraphNode({
+        operation: change.kind,
+        rule: { kind: "view", change },
+        inputs: [this.#graph],
+        inputShapes: [this.shape],
+      });
+      view.attachGraph({ node, output: 0 });
+    }
+    return view;
   }
 
   #assertPlain(operation: string): void {
@@ -229,20 +356,4 @@ export class Tensor implements Disposable {
       { dtype: this.dtype },
     );
   }
-}
-
-function inferSize(source: Tensor, shape: Shape): number[] {
-  const known = shape.filter((size) => size !== -1);
-  const missing = shape.length - known.length;
-  const rest = sizeOf(known);
-  const inferred = missing === 1 && rest > 0 ? source.size / rest : 0;
-  const resolved = shape.map((size) => (size === -1 ? inferred : size));
-  if (missing > 1 || !Number.isInteger(inferred) || sizeOf(resolved) !== source.size) {
-    throw new ShapeError(
-      `reshape: ${formatShape(source.shape)} holds ${source.size} elements, which ${formatShape(shape)} does not`,
-      { from: source.shape, to: shape },
-    );
-  }
-  assertShape("reshape", resolved);
-  return resolved;
 }

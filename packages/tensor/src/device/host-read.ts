@@ -9,7 +9,7 @@ export function readFromHost(device: Device, tensor: Tensor): TensorData {
   device.assertUsable();
   using dense = contiguous(tensor);
   const copy = device.bytes(sliceOf(dense)).slice();
-  if (isBlockDType(tensor.dtype)) return copy;
+  if (isBlockDType(tensor.dtype) || tensor.dtype === "bool") return copy;
   if (tensor.dtype === "float32") return new Float32Array(copy.buffer);
   if (tensor.dtype === "int32") return new Int32Array(copy.buffer);
   return new Uint16Array(copy.buffer);

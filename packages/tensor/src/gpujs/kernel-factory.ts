@@ -163,21 +163,23 @@ function assertIndexable(name: string, sizes: readonly number[]): void {
   );
 }
 
+type ElementArray = Float32Array | Int32Array | Uint16Array | Uint8Array;
+
 /**
  * The slice as the array type that holds its elements. Packed formats appear as 16-bit words: the
  * widest unit that float32, which carries every gpu.js value, holds exactly.
  */
-function elementsOf(
-  slice: BufferSlice,
-  bytesOf: (slice: BufferSlice) => Uint8Array,
-): Float32Array | Int32Array | Uint16Array {
+function elementsOf(slice: BufferSlice, bytesOf: (slice: BufferSlice) => Uint8Array): ElementArray {
   const { buffer, byteOffset, byteLength } = bytesOf(slice);
   switch (slice.dtype) {
     case "float32":
       return new Float32Array(buffer, byteOffset, byteLength / 4);
     case "int32":
       return new Int32Array(buffer, byteOffset, byteLength / 4);
+    case "bool":
+      return new Uint8Array(buffer, byteOffset, byteLength);
     case "float16":
+    case "bfloat16":
     case "q4_0":
     case "q4_1":
     case "q8_0":
@@ -190,7 +192,7 @@ function elementsOf(
 type NestedRows = Float32Array | readonly NestedRows[];
 
 /** gpu.js returns rows of rows; the target is flat. */
-function store(result: unknown, target: Float32Array | Int32Array | Uint16Array): void {
+function store(result: unknown, target: ElementArray): void {
   let position = 0;
   const visit = (rows: NestedRows): void => {
     if (rows instanceof Float32Array) {

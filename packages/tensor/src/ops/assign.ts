@@ -1,6 +1,7 @@
+import { needsRecord } from "../autograd/record";
 import { commonDevice } from "../device/device";
 import { isBlockDType } from "../dtype";
-import { DTypeError } from "../errors";
+import { AutogradError, DTypeError } from "../errors";
 import { contiguousStrides, sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
 import { assertShapes } from "./checks";
@@ -23,10 +24,17 @@ export function assign(target: Tensor, source: Tensor): void {
       { target: target.dtype, source: source.dtype },
     );
   }
+  if (needsRecord([target, source])) {
+    throw new AutogradError(
+      "assign: gradients do not flow through a write in place; use noGrad, or detach() both",
+      { target: target.shape },
+    );
+  }
   const fits =
     target.rank === source.rank && target.shape.every((size, axis) => size === source.shape[axis]);
   assertShapes("assign", fits, "use the same shape for both", target, source);
   if (target.size === 0) return;
+  target.storage.version++;
   using dense = contiguous(source);
   const bytes = device.bytes(sliceOf(dense));
   const elementBytes = bytes.byteLength / dense.size;

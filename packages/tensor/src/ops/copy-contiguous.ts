@@ -1,3 +1,4 @@
+import { dtypeLayout } from "../dtype";
 import type { KernelSource } from "../gpujs/kernel-factory";
 import { contiguousStrides, sizeOf } from "../shape";
 import { Tensor } from "../tensor";
@@ -5,10 +6,10 @@ import { Tensor } from "../tensor";
 /** Reads a strided view cell by cell; the three fastest dimensions are the thread's. */
 const gatherStrided: KernelSource = {
   name: "gather-strided",
-  source: `function (source, strideX, strideY, strideZ) {
-    return source[this.thread.x * strideX + this.thread.y * strideY + this.thread.z * strideZ];
+  source: `function (source, start, strideX, strideY, strideZ) {
+    return source[start + this.thread.x * strideX + this.thread.y * strideY + this.thread.z * strideZ];
   }`,
-  parameters: ["array", "integer", "integer", "integer"],
+  parameters: ["array", "integer", "integer", "integer", "integer"],
 };
 
 /** Operation name of {@link copyContiguous} in the device's table of kernels. */
@@ -36,7 +37,15 @@ function copyThroughGpujs(tensor: Tensor, output: Tensor): void {
   const outerShape = shape.slice(0, shape.length - inner);
   const cells = shape.slice(shape.length - inner).reverse();
   const cellStrides = strides.slice(shape.length - inner).reverse();
-  const span = cells.reduce((sum, size, axis) => sum + (size - 1) * (cellStrides[axis] ?? 0), 1);
+  const span = cells.reduce(
+    (sum, size, axis) => sum + (size - 1) * Math.abs(cellStrides[axis] ?? 0),
+    1,
+  );
+  // Dimensions that are walked backwards start inside the range that is read.
+  const start = cells.reduce(
+    (sum, size, axis) => sum + (size - 1) * Math.max(0, -(cellStrides[axis] ?? 0)),
+    0,
+  );
   const outerStrides = contiguousStrides(outerShape);
   const cellCount = sizeOf(cells);
   const [strideX = 0, strideY = 0, strideZ = 0] = cellStrides;
@@ -48,7 +57,13 @@ function copyThroughGpujs(tensor: Tensor, output: Tensor): void {
     });
     device.launch(
       gatherStrided,
-      [{ slice: elementRange(tensor, first, span), sizes: [span] }, strideX, strideY, strideZ],
+      [
+        { slice: elementRange(tensor, first - start, span), sizes: [span] },
+        start,
+        strideX,
+        strideY,
+        strideZ,
+      ],
       cells.length > 0 ? cells : [1],
       elementRange(output, outer * cellCount, cellCount),
     );
@@ -57,7 +72,7 @@ function copyThroughGpujs(tensor: Tensor, output: Tensor): void {
 
 /** `count` elements of the storage from element `first`, whatever the view's strides. */
 function elementRange(tensor: Tensor, first: number, count: number) {
-  const bytes = tensor.dtype === "float16" ? 2 : 4;
+  const { blockBytes: bytes } = dtypeLayout(tensor.dtype);
   return {
     buffer: tensor.storage.buffer,
     dtype: tensor.dtype,

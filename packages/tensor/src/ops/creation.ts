@@ -1,6 +1,6 @@
 import type { Device } from "../device/device";
 import { byteLengthOf, type DType } from "../dtype";
-import { DTypeError, ShapeError } from "../errors";
+import { DTypeError, OutOfRangeError, ShapeError } from "../errors";
 import { assertShape, formatShape, type Shape, sizeOf } from "../shape";
 import { Tensor } from "../tensor";
 import { sliceOf } from "./operation";
@@ -12,20 +12,75 @@ export interface CreationOptions {
   readonly dtype?: DType;
 }
 
+/** Numbers or truth values in nested arrays of equal lengths. */
+export type NestedArray = number | boolean | readonly NestedArray[];
+
 /**
- * A tensor with the given elements, copied.
+ * A tensor with the given elements, copied: nested arrays carry their shape, flat ones take it as
+ * an argument.
  *
- * @param values - `float32`, `int32`: one number per element, row-major. `float16`: one 16-bit
- * pattern per element. Block formats: the raw bytes.
+ * @param values - Nested arrays; or, with `shape`, one number per element in row-major order
+ * (`float32`, `int32`, `bool`), one 16-bit pattern per element (`float16`, `bfloat16`), or the raw
+ * bytes (block formats).
  * @param shape - Sizes, outermost first.
- * @throws {ShapeError} when `values` has another length than `shape` needs.
+ * @param options - Where it lives. The dtype of nested truth values is `bool`, else `float32`.
+ * @throws {ShapeError} when `values` has another length than `shape` needs, or rows differ.
  *
  * @example
  * ```ts
- * using identity = tensor([1, 0, 0, 1], [2, 2], { device });
+ * using identity = tensor([[1, 0], [0, 1]], { device });
+ * using same = tensor(new Float32Array([1, 0, 0, 1]), [2, 2], { device });
  * ```
  */
+export function tensor(values: NestedArray, options: CreationOptions): Tensor;
+export function tensor(values: ArrayLike<number>, shape: Shape, options: CreationOptions): Tensor;
 export function tensor(
+  values: NestedArray | ArrayLike<number>,
+  shapeOrOptions: Shape | CreationOptions,
+  options?: CreationOptions,
+): Tensor {
+  if (options !== undefined) {
+    return fromFlat(values as ArrayLike<number>, shapeOrOptions as Shape, options);
+  }
+  const nested = flattenNested(values as NestedArray);
+  const { dtype = nested.isBoolean ? "bool" : "float32", ...rest } =
+    shapeOrOptions as CreationOptions;
+  return fromFlat(nested.values, nested.shape, { ...rest, dtype });
+}
+
+/** Shape and elements of nested arrays. @throws {ShapeError} when rows differ in length. */
+function flattenNested(nested: NestedArray): {
+  values: number[];
+  shape: number[];
+  isBoolean: boolean;
+} {
+  const shape: number[] = [];
+  let first = nested;
+  while (Array.isArray(first)) {
+    shape.push(first.length);
+    first = (first as readonly NestedArray[])[0] ?? 0;
+  }
+  const values: number[] = [];
+  const visit = (value: NestedArray, depth: number): void => {
+    if (typeof value === "number" || typeof value === "boolean") {
+      if (depth === shape.length) {
+        values.push(Number(value));
+        return;
+      }
+    } else if (value.length === shape[depth]) {
+      for (const entry of value) visit(entry, depth + 1);
+      return;
+    }
+    throw new ShapeError(
+      `tensor: the nested arrays are ragged at depth ${depth}; give every row the length of the first, ${formatShape(shape)}`,
+      { shape, depth },
+    );
+  };
+  visit(nested, 0);
+  return { values, shape, isBoolean: typeof first === "boolean" };
+}
+
+function fromFlat(
   values: ArrayLike<number>,
   shape: Shape,
   { device, dtype = "float32" }: CreationOptions,
@@ -51,12 +106,14 @@ export function full(
   value: number,
   { device, dtype = "float32" }: CreationOptions,
 ): Tensor {
-  if (dtype !== "float32" && dtype !== "int32") {
-    throw new DTypeError(`full: ${dtype} stores packed values; use float32 or int32`, { dtype });
+  if (dtype !== "float32" && dtype !== "int32" && dtype !== "bool") {
+    throw new DTypeError(`full: ${dtype} stores packed values; use float32, int32 or bool`, {
+      dtype,
+    });
   }
   device.assertUsable();
   const result = Tensor.allocate(device, dtype, shape);
-  elements(result).fill(value);
+  elements(result).fill(dtype === "bool" ? Number(value !== 0) : value);
   return result;
 }
 
@@ -65,10 +122,63 @@ export function zeros(shape: Shape, options: CreationOptions): Tensor {
   return full(shape, 0, options);
 }
 
+/** A tensor of `shape` filled with 1. */
+export function ones(shape: Shape, options: CreationOptions): Tensor {
+  return full(shape, 1, options);
+}
+
 /** A tensor of `shape` whose content is undefined until it is written. */
 export function empty(shape: Shape, { device, dtype = "float32" }: CreationOptions): Tensor {
   device.assertUsable();
   return Tensor.allocate(device, dtype, shape);
+}
+
+/**
+ * Numbers from `start` (included) to `stop` (excluded), `step` apart.
+ *
+ * @param options.dtype - Default `float32`.
+ * @throws {OutOfRangeError} when `step` is 0 or a number is not finite.
+ */
+export function arange(
+  start: number,
+  stop: number,
+  step: number,
+  options: CreationOptions,
+): Tensor {
+  if (![start, stop, step].every(Number.isFinite) || step === 0) {
+    throw new OutOfRangeError(
+      `arange: ${start} to ${stop} by ${step} does not end; use finite numbers and a step other than 0`,
+      { start, stop, step },
+    );
+  }
+  const count = Math.max(0, Math.ceil((stop - start) / step));
+  const values = Array.from({ length: count }, (_, index) => start + index * step);
+  return fromFlat(values, [count], options);
+}
+
+/** `count` numbers evenly apart from `start` to `stop`, both included. */
+export function linspace(
+  start: number,
+  stop: number,
+  count: number,
+  options: CreationOptions,
+): Tensor {
+  assertShape("linspace", [count]);
+  const step = count > 1 ? (stop - start) / (count - 1) : 0;
+  // The second half is counted from the end, so that both ends are exact.
+  const values = Array.from({ length: count }, (_, index) =>
+    index < count / 2 ? start + index * step : stop - (count - 1 - index) * step,
+  );
+  if (count === 1) values[0] = start;
+  return fromFlat(values, [count], options);
+}
+
+/** The identity matrix `[size, size]`. */
+export function eye(size: number, options: CreationOptions): Tensor {
+  assertShape("eye", [size]);
+  const values = new Float32Array(size * size);
+  for (let index = 0; index < size; index++) values[index * size + index] = 1;
+  return fromFlat(values, [size, size], options);
 }
 
 /**
@@ -91,7 +201,9 @@ export function bytesOf(tensor: Tensor): Uint8Array {
 }
 
 function write(target: Tensor, values: ArrayLike<number>): void {
-  elements(target).set(values);
+  if (target.dtype === "bool")
+    elements(target).set(Array.from(values, (value) => Number(value !== 0)));
+  else elements(target).set(values);
 }
 
 function elements(target: Tensor): Float32Array | Int32Array | Uint16Array | Uint8Array {
@@ -99,6 +211,7 @@ function elements(target: Tensor): Float32Array | Int32Array | Uint16Array | Uin
   const { buffer, byteOffset, byteLength } = bytes;
   if (target.dtype === "float32") return new Float32Array(buffer, byteOffset, byteLength / 4);
   if (target.dtype === "int32") return new Int32Array(buffer, byteOffset, byteLength / 4);
-  if (target.dtype === "float16") return new Uint16Array(buffer, byteOffset, byteLength / 2);
+  if (target.dtype === "float16" || target.dtype === "bfloat16")
+    return new Uint16Array(buffer, byteOffset, byteLength / 2);
   return bytes;
 }

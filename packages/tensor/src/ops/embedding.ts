@@ -3,6 +3,7 @@ import type { Tensor } from "../tensor";
 import { assertDType, assertIndexes, assertShapes } from "./checks";
 import { asArgument, type Operation, runSingle, sliceOf } from "./operation";
 import { unpackElement, wordsPerRow } from "./packed-weights";
+import { scatterAddRows } from "./scatter";
 
 function gatherRows(dtype: Tensor["dtype"]): KernelSource {
   return {
@@ -17,19 +18,26 @@ function gatherRows(dtype: Tensor["dtype"]): KernelSource {
   };
 }
 
-const embeddingOperation: Operation<undefined> = {
+const embeddingOperation: Operation<undefined, [Tensor, Tensor], [Tensor]> = {
   name: "embedding",
   infer: ([weight, ids]) => {
-    if (!weight || !ids) return [];
-    assertDType("embedding", "the weight", weight, "float32", "float16", "q4_0", "q4_1", "q8_0");
+    assertDType(
+      "embedding",
+      "the weight",
+      weight,
+      "float32",
+      "float16",
+      "bfloat16",
+      "q4_0",
+      "q4_1",
+      "q8_0",
+    );
     assertDType("embedding", "the ids", ids, "int32");
     assertShapes("embedding", weight.rank === 2, "use weight [V, D] and ids [...]", weight, ids);
     return [{ dtype: "float32", shape: [...ids.shape, weight.dimension(1)] }];
   },
-  gpujs: ({ inputs, outputs, launch }) => {
-    const [weight, ids] = inputs;
-    const [output] = outputs;
-    if (!weight || !ids || !output || output.size === 0) return;
+  gpujs: ({ inputs: [weight, ids], outputs: [output], launch }) => {
+    if (output.size === 0) return;
     const [vocabulary = 0, width = 0] = weight.shape;
     launch(
       gatherRows(weight.dtype),
@@ -37,6 +45,12 @@ const embeddingOperation: Operation<undefined> = {
       [width, ids.size],
       sliceOf(output),
     );
+  },
+  gradient: {
+    saves: "inputs",
+    compute: ({ inputs: [weight, ids], outputGradient }) => [
+      scatterAddRows(weight.dimension(0), ids, outputGradient),
+    ],
   },
 };
 

@@ -1,17 +1,24 @@
 import type { DType } from "../dtype";
+import { AutogradError } from "../errors";
 import type { KernelSource } from "../gpujs/kernel-factory";
 import { sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
 import { assertDType, assertShapes } from "./checks";
+import { matmul } from "./matmul";
 import { asArgument, type Operation, runSingle, sliceOf } from "./operation";
-import { decodeHalf, wordsPerBlock, wordsPerRow } from "./packed-weights";
+import { decodeBrainFloat, decodeHalf, wordsPerBlock, wordsPerRow } from "./packed-weights";
+import { reshape } from "./reshape";
 
 /** Statements that add one block's (or element's) products to `sum`. */
 function accumulate(dtype: DType): string {
   switch (dtype) {
     case "float32":
     case "int32":
+    case "bool":
       return "sum += x[this.thread.y][block] * weight[this.thread.x][block];";
+    case "bfloat16":
+      return `${decodeBrainFloat("element", "weight[this.thread.x][block]")}
+        sum += x[this.thread.y][block] * element;`;
     case "float16":
       return `${decodeHalf("element", "weight[this.thread.x][block]")}
         sum += x[this.thread.y][block] * element;`;
@@ -71,20 +78,27 @@ function linearSource(dtype: DType): KernelSource {
   };
 }
 
-const linearOperation: Operation<undefined> = {
+const linearOperation: Operation<undefined, [Tensor, Tensor], [Tensor]> = {
   name: "linear",
   infer: ([input, weight]) => {
-    if (!input || !weight) return [];
     assertDType("linear", "the input", input, "float32");
-    assertDType("linear", "the weight", weight, "float32", "float16", "q4_0", "q4_1", "q8_0");
+    assertDType(
+      "linear",
+      "the weight",
+      weight,
+      "float32",
+      "float16",
+      "bfloat16",
+      "q4_0",
+      "q4_1",
+      "q8_0",
+    );
     const fits = input.rank > 0 && weight.rank === 2 && weight.shape[1] === input.shape.at(-1);
     assertShapes("linear", fits, "use input [..., K] and weight [N, K]", input, weight);
     return [{ dtype: "float32", shape: [...input.shape.slice(0, -1), weight.dimension(0)] }];
   },
-  gpujs: ({ inputs, outputs, launch }) => {
-    const [input, weight] = inputs;
-    const [output] = outputs;
-    if (!input || !weight || !output || output.size === 0) return;
+  gpujs: ({ inputs: [input, weight], outputs: [output], launch }) => {
+    if (output.size === 0) return;
     const [features = 0, width = 0] = weight.shape;
     const rows = sizeOf(input.shape.slice(0, -1));
     const perRow = wordsPerRow(weight.dtype, width);
@@ -99,7 +113,27 @@ const linearOperation: Operation<undefined> = {
       sliceOf(output),
     );
   },
+  gradient: {
+    saves: "inputs",
+    compute: ({ inputs: [input, weight], outputGradient, needs }) => {
+      const rows = reshape(outputGradient, [-1, weight.dimension(0)]);
+      const flat = reshape(input, [-1, weight.dimension(1)]);
+      return [
+        needs[0] ? reshape(matmul(rows, plainWeight(weight)), input.shape) : undefined,
+        needs[1] ? matmul(rows.transpose(), flat) : undefined,
+      ];
+    },
+  },
 };
+
+/** The weight as a matrix that can be multiplied from the left; packed formats cannot. */
+function plainWeight(weight: Tensor): Tensor {
+  if (weight.dtype === "float32") return weight;
+  throw new AutogradError(
+    `linear: gradients do not flow through a ${weight.dtype} weight; use float32, or noGrad`,
+    { dtype: weight.dtype },
+  );
+}
 
 /**
  * `input · weightᵀ`: a linear layer without bias. Packed weights stay packed; the kernel unpacks

@@ -1,8 +1,10 @@
 import type { KernelSource } from "../gpujs/kernel-factory";
-import { sameShape, sizeOf } from "../shape";
+import { broadcastShapes, sameShape, sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
+import { cast } from "./cast";
 import { assertDType, assertShapes } from "./checks";
 import { type Operation, partOf, runSingle } from "./operation";
+import { reshape } from "./reshape";
 
 const product: KernelSource = {
   name: "matmul",
@@ -16,13 +18,19 @@ const product: KernelSource = {
   parameters: ["array", "array", "integer"],
 };
 
+/** The product of matrices without inner elements. */
+const zero: KernelSource = {
+  name: "matmul-empty",
+  source: "function (value) { return value; }",
+  parameters: ["float"],
+};
+
 /** Elements of one operand per launch; more batches go into further launches. */
 const elementsPerLaunch = 2 ** 23;
 
-const matmulOperation: Operation<undefined> = {
+const matmulOperation: Operation<undefined, [Tensor, Tensor], [Tensor]> = {
   name: "matmul",
   infer: ([left, right]) => {
-    if (!left || !right) return [];
     assertDType("matmul", "the left operand", left, "float32");
     assertDType("matmul", "the right operand", right, "float32");
     const fits =
@@ -34,14 +42,12 @@ const matmulOperation: Operation<undefined> = {
     assertShapes("matmul", fits, expectation, left, right);
     return [{ dtype: "float32", shape: [...left.shape.slice(0, -1), right.dimension(-1)] }];
   },
-  gpujs: ({ inputs, outputs, launch }) => {
-    const [left, right] = inputs;
-    const [output] = outputs;
-    if (!left || !right || !output || output.size === 0) return;
+  gpujs: ({ inputs: [left, right], outputs: [output], launch }) => {
+    if (output.size === 0) return;
     const [rows, inner, columns] = [left.dimension(-2), left.dimension(-1), right.dimension(-1)];
     const batches = sizeOf(output.shape.slice(0, -2));
     if (inner === 0) {
-      output.device.bytes(partOf(output, 0, output.size)).fill(0);
+      launch(zero, [0], [output.size], partOf(output, 0, output.size));
       return;
     }
     const largest = Math.max(rows * inner, inner * columns, rows * columns);
@@ -61,16 +67,63 @@ const matmulOperation: Operation<undefined> = {
       );
     }
   },
+  gradient: {
+    saves: "inputs",
+    compute: ({ inputs: [left, right], outputGradient, needs }) => [
+      needs[0] ? batchedProduct(outputGradient, right.transpose()) : undefined,
+      needs[1] ? batchedProduct(left.transpose(), outputGradient) : undefined,
+    ],
+  },
 };
 
+function batchedProduct(left: Tensor, right: Tensor): Tensor {
+  return runSingle(matmulOperation, [left, right], undefined);
+}
+
 /**
- * Matrix product over the last two dimensions, batch by batch.
+ * Matrix product over the last two dimensions; the dimensions before them broadcast by NumPy's
+ * rules. A vector on the left is a row, on the right a column, and its dimension is dropped from
+ * the result.
  *
- * @param left - float32 `[..., M, K]`.
- * @param right - float32 `[..., K, N]`, the same leading dimensions. Views, such as a transposed
- * tensor or a slice of a cache, are read in place where the device's kernel can.
+ * @param left - `[..., M, K]` or `[K]`; other plain dtypes are converted to float32.
+ * @param right - `[..., K, N]` or `[K]`. Views, such as a transposed tensor or a slice of a cache,
+ * are read in place where the device's kernel can.
  * @returns float32 `[..., M, N]`.
+ * @throws {ShapeError} when the inner dimensions differ or the leading ones do not broadcast.
+ *
+ * @example
+ * ```ts
+ * const attention = matmul(queries, keys.transpose()); // [H, N, D] x [H, D, M] = [H, N, M]
+ * ```
  */
 export function matmul(left: Tensor, right: Tensor): Tensor {
-  return runSingle(matmulOperation, [left, right], undefined);
+  const fits =
+    left.rank > 0 &&
+    right.rank > 0 &&
+    left.shape.at(-1) === right.shape.at(right.rank > 1 ? -2 : 0);
+  assertShapes("matmul", fits, "use [..., M, K] and [..., K, N]", left, right);
+  using leftFloat = cast(left, "float32");
+  using rightFloat = cast(right, "float32");
+  using rows = left.rank === 1 ? leftFloat.expandDims(0) : leftFloat.alias();
+  using columns = right.rank === 1 ? rightFloat.expandDims(1) : rightFloat.alias();
+  using product = columns.rank === 2 ? flatProduct(rows, columns) : broadcastProduct(rows, columns);
+  const shape = [...product.shape];
+  if (right.rank === 1) shape.splice(-1, 1);
+  if (left.rank === 1) shape.splice(right.rank === 1 ? -1 : -2, 1);
+  return product.reshape(shape);
+}
+
+/** One matrix on the right: all rows on the left are one matrix too, if they lie in order. */
+function flatProduct(left: Tensor, right: Tensor): Tensor {
+  if (left.rank === 2) return batchedProduct(left, right);
+  using rows = reshape(left, [sizeOf(left.shape.slice(0, -1)), left.dimension(-1)]);
+  using product = batchedProduct(rows, right);
+  return product.reshape([...left.shape.slice(0, -1), right.dimension(-1)]);
+}
+
+function broadcastProduct(left: Tensor, right: Tensor): Tensor {
+  const batch = broadcastShapes("matmul", left.shape.slice(0, -2), right.shape.slice(0, -2));
+  using leftView = left.broadcastTo([...batch, ...left.shape.slice(-2)]);
+  using rightView = right.broadcastTo([...batch, ...right.shape.slice(-2)]);
+  return batchedProduct(leftView, rightView);
 }

@@ -1,7 +1,10 @@
+import { needsRecord, record } from "../autograd/record";
+import { SavedTensor } from "../autograd/saved-tensor";
 import { type BufferSlice, commonDevice, type Device } from "../device/device";
 import { byteLengthOf, type DType, dtypeLayout } from "../dtype";
+import { AutogradError, ShapeError } from "../errors";
 import type { ArrayArgument, KernelArgument, KernelSource } from "../gpujs/kernel-factory";
-import { type Shape, sizeOf } from "../shape";
+import { formatShape, type Shape, sameShape, sizeOf } from "../shape";
 import { Tensor } from "../tensor";
 import { copyContiguous } from "./copy-contiguous";
 
@@ -12,9 +15,13 @@ interface TensorSpec {
 }
 
 /** What a gpu.js definition works with. All inputs are contiguous. */
-export interface GpujsContext<Attributes> {
-  readonly inputs: readonly Tensor[];
-  readonly outputs: readonly Tensor[];
+export interface GpujsContext<
+  Attributes,
+  Inputs extends readonly Tensor[] = readonly Tensor[],
+  Outputs extends readonly Tensor[] = readonly Tensor[],
+> {
+  readonly inputs: Inputs;
+  readonly outputs: Outputs;
   readonly attributes: Attributes;
   /** Runs `source` once for each cell of `cells` (fastest first) and stores the cells in `target`. */
   launch(
@@ -27,14 +34,59 @@ export interface GpujsContext<Attributes> {
   temporary(shape: Shape): Tensor;
 }
 
-/** An operation: what it takes, what it gives, and its definition in gpu.js. */
-export interface Operation<Attributes> {
+/** What the gradient of an operation works with. */
+export interface GradientContext<
+  Attributes,
+  Inputs extends readonly Tensor[] = readonly Tensor[],
+  Outputs extends readonly Tensor[] = readonly Tensor[],
+> {
+  /** The operands, if the gradient saves them; else empty. */
+  readonly inputs: Inputs;
+  /** The results, if the gradient saves them; else empty. */
+  readonly outputs: Outputs;
+  /** Shapes of the operands, saved or not. */
+  readonly inputShapes: readonly Shape[];
+  readonly attributes: Attributes;
+  /** Gradient of the first result. */
+  readonly outputGradient: Tensor;
+  /** Gradients of all results, `undefined` where none arrived. */
+  readonly outputGradients: readonly (Tensor | undefined)[];
+  /** Which operands need a gradient; others may be left `undefined`. */
+  readonly needs: readonly boolean[];
+}
+
+/** How gradients flow through an operation. */
+export interface Gradient<
+  Attributes,
+  Inputs extends readonly Tensor[] = readonly Tensor[],
+  Outputs extends readonly Tensor[] = readonly Tensor[],
+> {
+  /** What the backward pass reads; the rest can be freed before it. */
+  readonly saves: "inputs" | "outputs" | "both" | "neither";
+  /**
+   * Gradients of the operands, in their shapes, computed by operations. Runs in a scope of its
+   * own, with recording off.
+   */
+  compute(context: GradientContext<Attributes, Inputs, Outputs>): readonly (Tensor | undefined)[];
+}
+
+/** An operation: what it takes, what it gives, its definition in gpu.js, and its gradient. */
+export interface Operation<
+  Attributes,
+  Inputs extends readonly Tensor[] = readonly Tensor[],
+  Outputs extends readonly Tensor[] = readonly Tensor[],
+> {
   /** Unique name, under which devices register hand-written kernels. */
   readonly name: string;
   /** Checks the operands and says what comes out. Throws before anything changes. */
-  infer(inputs: readonly Tensor[], attributes: Attributes): readonly TensorSpec[];
+  infer(inputs: Inputs, attributes: Attributes): readonly TensorSpec[];
   /** The definition that runs on every device. */
-  gpujs(context: GpujsContext<Attributes>): void;
+  gpujs(context: GpujsContext<Attributes, Inputs, Outputs>): void;
+  /**
+   * `none` where results are not differentiable (indexes, comparisons), `unsupported` where the
+   * gradient is not written: tracked operands are then refused instead of losing their gradient.
+   */
+  readonly gradient: Gradient<Attributes, Inputs, Outputs> | "none" | "unsupported";
 }
 
 /** A hand-written kernel, which must equal the gpu.js definition within its stated bound. */
@@ -45,25 +97,97 @@ export interface Implementation {
   run(inputs: readonly Tensor[], outputs: readonly Tensor[], attributes: unknown): void;
 }
 
-/** Runs `operation` by the device's hand-written kernel where it has one, else by gpu.js. */
-export function runOperation<Attributes>(
-  operation: Operation<Attributes>,
-  inputs: readonly Tensor[],
+/**
+ * Runs `operation` by the device's hand-written kernel where it has one, else by gpu.js, and
+ * records it for the backward pass where an operand is tracked.
+ */
+export function runOperation<
+  Attributes,
+  Inputs extends readonly Tensor[],
+  Outputs extends readonly Tensor[],
+>(
+  operation: Operation<Attributes, Inputs, Outputs>,
+  inputs: Inputs,
   attributes: Attributes,
-): Tensor[] {
+): Outputs {
   const device = commonDevice(operation.name, inputs);
   const specs = operation.infer(inputs, attributes);
-  const temporaries: Tensor[] = [];
+  const isRecorded = operation.gradient !== "none" && needsRecord(inputs);
+  if (isRecorded && operation.gradient === "unsupported") throw noGradientError(operation.name);
   const outputs: Tensor[] = [];
+  try {
+    for (const { dtype, shape } of specs) outputs.push(Tensor.allocate(device, dtype, shape));
+    compute(operation, device, inputs, outputs as unknown as Outputs, attributes);
+    if (isRecorded) recordGradient(operation, inputs, outputs as unknown as Outputs, attributes);
+    return outputs as unknown as Outputs;
+  } catch (error) {
+    for (const output of outputs) output.dispose();
+    throw error;
+  }
+}
+
+/** As {@link runOperation}, for the many operations with one result. */
+export function runSingle<Attributes, Inputs extends readonly Tensor[]>(
+  operation:
+    | Operation<Attributes, Inputs, readonly Tensor[]>
+    | Operation<Attributes, Inputs, [Tensor]>,
+  inputs: Inputs,
+  attributes: Attributes,
+): Tensor {
+  const [output] = runOperation(
+    operation as Operation<Attributes, Inputs, [Tensor]>,
+    inputs,
+    attributes,
+  );
+  return output;
+}
+
+/**
+ * As {@link runOperation}, with the results written over existing contiguous tensors, which may be
+ * operands of an elementwise operation. Nothing is recorded.
+ *
+ * @throws {ShapeError} when a target has not the shape and dtype of its result, or has gaps.
+ */
+export function runInto<
+  Attributes,
+  Inputs extends readonly Tensor[],
+  Outputs extends readonly Tensor[],
+>(
+  operation: Operation<Attributes, Inputs, Outputs>,
+  inputs: Inputs,
+  attributes: Attributes,
+  targets: Outputs,
+): void {
+  const device = commonDevice(operation.name, [...inputs, ...targets]);
+  operation.infer(inputs, attributes).forEach((spec, index) => {
+    const target = targets[index];
+    const fits = target?.isContiguous && target.dtype === spec.dtype;
+    if (target !== undefined && fits && sameShape(target.shape, spec.shape)) return;
+    throw new ShapeError(
+      `${operation.name}: target ${index} must be a contiguous ${spec.dtype} ${formatShape(spec.shape)}`,
+      { operation: operation.name, index, expected: spec.shape, given: target?.shape },
+    );
+  });
+  compute(operation, device, inputs, targets, attributes);
+  for (const { storage } of targets) storage.version++;
+}
+
+function compute<Attributes, Inputs extends readonly Tensor[], Outputs extends readonly Tensor[]>(
+  operation: Operation<Attributes, Inputs, Outputs>,
+  device: Device,
+  inputs: Inputs,
+  outputs: Outputs,
+  attributes: Attributes,
+): void {
+  const temporaries: Tensor[] = [];
   try {
     const implementation = device.implementationOf(operation.name);
     let operands = inputs;
     let isAccepted = implementation?.accepts(operands, attributes) ?? false;
     if (!isAccepted) {
-      operands = inputs.map((input) => asContiguous(input, temporaries));
+      operands = inputs.map((input) => asContiguous(input, temporaries)) as unknown as Inputs;
       isAccepted = implementation?.accepts(operands, attributes) ?? false;
     }
-    for (const { dtype, shape } of specs) outputs.push(Tensor.allocate(device, dtype, shape));
     if (implementation !== undefined && isAccepted) {
       implementation.run(operands, outputs, attributes);
       device.onLaunch?.({ operation: operation.name, implementation: device.kernels });
@@ -71,23 +195,54 @@ export function runOperation<Attributes>(
       operation.gpujs(contextOf(device, operands, outputs, attributes, temporaries));
       device.onLaunch?.({ operation: operation.name, implementation: "gpujs" });
     }
-    return outputs;
-  } catch (error) {
-    for (const output of outputs) output.dispose();
-    throw error;
   } finally {
     for (const temporary of temporaries) temporary.dispose();
   }
 }
 
-/** As {@link runOperation}, for the many operations with one result. */
-export function runSingle<Attributes>(
-  operation: Operation<Attributes>,
-  inputs: readonly Tensor[],
+function recordGradient<
+  Attributes,
+  Inputs extends readonly Tensor[],
+  Outputs extends readonly Tensor[],
+>(
+  operation: Operation<Attributes, Inputs, Outputs>,
+  inputs: Inputs,
+  outputs: Outputs,
   attributes: Attributes,
-): Tensor {
-  const [output] = runOperation(operation, inputs, attributes);
-  return output as Tensor;
+): void {
+  const { name, gradient } = operation;
+  if (gradient === "none" || gradient === "unsupported") return;
+  const savesInputs = gradient.saves === "inputs" || gradient.saves === "both";
+  const savesOutputs = gradient.saves === "outputs" || gradient.saves === "both";
+  const savedInputs = savesInputs ? inputs.map((input) => new SavedTensor(input)) : [];
+  const savedOutputs = savesOutputs ? outputs.map((output) => new SavedTensor(output)) : [];
+  const inputShapes = inputs.map(({ shape }) => shape);
+  record({
+    operation: name,
+    inputs,
+    outputs,
+    saved: [...savedInputs, ...savedOutputs],
+    compute: (outputGradients, needs) => {
+      const outputGradient = outputGradients[0] ?? outputGradients.find((one) => one !== undefined);
+      if (outputGradient === undefined) return [];
+      return gradient.compute({
+        inputs: savedInputs.map((saved) => saved.restore(name)) as unknown as Inputs,
+        outputs: savedOutputs.map((saved) => saved.restore(name)) as unknown as Outputs,
+        inputShapes,
+        attributes,
+        outputGradient,
+        outputGradients,
+        needs,
+      });
+    },
+  });
+}
+
+function noGradientError(operation: string): AutogradError {
+  return new AutogradError(
+    `${operation}: it has no gradient; use noGrad, or detach() its operands`,
+    { operation },
+  );
 }
 
 /** The elements of a contiguous tensor as a slice of its buffer. */
@@ -130,13 +285,13 @@ function asContiguous(tensor: Tensor, temporaries: Tensor[]): Tensor {
   return copy;
 }
 
-function contextOf<Attributes>(
+function contextOf<Attributes, Inputs extends readonly Tensor[], Outputs extends readonly Tensor[]>(
   device: Device,
-  inputs: readonly Tensor[],
-  outputs: readonly Tensor[],
+  inputs: Inputs,
+  outputs: Outputs,
   attributes: Attributes,
   temporaries: Tensor[],
-): GpujsContext<Attributes> {
+): GpujsContext<Attributes, Inputs, Outputs> {
   return {
     inputs,
     outputs,

@@ -1,4 +1,4 @@
-import type { DType } from "../dtype";
+import { type DType, dtypeLayout } from "../dtype";
 
 /**
  * gpu.js source that unpacks weights. Packed rows reach a kernel as 16-bit words, since float32,
@@ -16,12 +16,14 @@ export function wordsPerRow(dtype: DType, columns: number): number {
 
 /** Elements per block, 1 for plain dtypes. */
 function elementsPerBlock(dtype: DType): number {
-  return dtype === "float32" || dtype === "float16" || dtype === "int32" ? 1 : 32;
+  return dtypeLayout(dtype).blockSize;
 }
 
 /** 16-bit words per block; float32 counts one word per element. */
 export function wordsPerBlock(dtype: DType): number {
-  return { float32: 1, int32: 1, float16: 1, q4_0: 9, q4_1: 10, q8_0: 17 }[dtype];
+  return { float32: 1, int32: 1, bool: 1, float16: 1, bfloat16: 1, q4_0: 9, q4_1: 10, q8_0: 17 }[
+    dtype
+  ];
 }
 
 /**
@@ -40,14 +42,33 @@ export function decodeHalf(variable: string, bits: string): string {
     if (${variable}Bits >= 32768) { ${variable} = -${variable}; }`;
 }
 
+/** As {@link decodeHalf}, for the pattern of a bfloat16: the upper half of a float32. */
+export function decodeBrainFloat(variable: string, bits: string): string {
+  return `
+    const ${variable}Bits = ${bits};
+    const ${variable}Exponent = (${variable}Bits >> 7) & 255;
+    const ${variable}Mantissa = ${variable}Bits & 127;
+    const ${variable}Half = Math.floor(${variable}Exponent / 2);
+    let ${variable} = ${variable}Mantissa * ${2 ** -100} * ${2 ** -33};
+    if (${variable}Exponent > 0) {
+      // 2^(exponent - 134) in two factors, each within float32.
+      ${variable} = (128 + ${variable}Mantissa) * Math.pow(2, ${variable}Half - 67)
+        * Math.pow(2, ${variable}Exponent - ${variable}Half - 67);
+    }
+    if (${variable}Bits >= 32768) { ${variable} = -${variable}; }`;
+}
+
 /** Statements that set `element` to `weight[row][column]` of a table stored as `dtype`. */
 export function unpackElement(dtype: DType): string {
   switch (dtype) {
     case "float32":
     case "int32":
+    case "bool":
       return "const element = weight[row][column];";
     case "float16":
       return decodeHalf("element", "weight[row][column]");
+    case "bfloat16":
+      return decodeBrainFloat("element", "weight[row][column]");
     case "q4_0":
     case "q4_1": {
       const header = dtype === "q4_0" ? 1 : 2;

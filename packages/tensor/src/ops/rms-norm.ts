@@ -1,7 +1,11 @@
 import type { KernelSource } from "../gpujs/kernel-factory";
 import type { Tensor } from "../tensor";
+import { add, mul, sub } from "./binary";
 import { assertDType, assertShapes } from "./checks";
 import { asArgument, type Operation, rowsOf, runSingle, sliceOf } from "./operation";
+import { mean } from "./reductions";
+import { sumTo } from "./sum-to";
+import { rsqrt, square } from "./unary";
 
 /** Settings of {@link rmsNorm}. */
 export interface RmsNormOptions {
@@ -30,20 +34,20 @@ const scaleRows: KernelSource = {
   parameters: ["array", "array", "array"],
 };
 
-const rmsNormOperation: Operation<{ readonly epsilon: number }> = {
+const rmsNormOperation: Operation<
+  { readonly epsilon: number },
+  readonly [Tensor, Tensor],
+  [Tensor]
+> = {
   name: "rmsNorm",
   infer: ([input, weight]) => {
-    if (input === undefined || weight === undefined) return [];
     assertDType("rmsNorm", "the input", input, "float32");
     assertDType("rmsNorm", "the weight", weight, "float32");
     const fits = input.rank > 0 && weight.rank === 1 && weight.shape[0] === input.shape.at(-1);
     assertShapes("rmsNorm", fits, "use input [..., N] and weight [N]", input, weight);
     return [{ dtype: "float32", shape: input.shape }];
   },
-  gpujs: ({ inputs, outputs, attributes, launch, temporary }) => {
-    const [input, weight] = inputs;
-    const [output] = outputs;
-    if (input === undefined || weight === undefined || output === undefined) return;
+  gpujs: ({ inputs: [input, weight], outputs: [output], attributes, launch, temporary }) => {
     if (input.size === 0) return;
     const { rows, columns } = rowsOf(input.shape);
     const matrix = asArgument(input, [columns, rows]);
@@ -55,6 +59,20 @@ const rmsNormOperation: Operation<{ readonly epsilon: number }> = {
       [columns, rows],
       sliceOf(output),
     );
+  },
+  gradient: {
+    saves: "inputs",
+    compute: ({ inputs: [x, weight], outputGradient, attributes, needs }) => {
+      const last = { axis: -1, keepDims: true };
+      const inverse = rsqrt(add(mean(square(x), last), attributes.epsilon));
+      const normalized = mul(x, inverse);
+      const scaled = mul(outputGradient, weight);
+      const projection = mul(normalized, mean(mul(scaled, normalized), last));
+      return [
+        needs[0] ? mul(inverse, sub(scaled, projection)) : undefined,
+        needs[1] ? sumTo(mul(outputGradient, normalized), weight.shape) : undefined,
+      ];
+    },
   },
 };
 

@@ -2,6 +2,7 @@ import type { KernelSource } from "../gpujs/kernel-factory";
 import type { Tensor } from "../tensor";
 import { assertDType, assertIndexes, assertShapes } from "./checks";
 import { asArgument, type Operation, runSingle, sliceOf } from "./operation";
+import { neg } from "./unary";
 
 /** Settings of {@link rotaryEmbedding}. */
 export interface RotaryEmbeddingOptions {
@@ -43,10 +44,9 @@ const rotate: KernelSource = {
   parameters: ["array", "array", "array", "array", "integer", "integer", "integer"],
 };
 
-const rotaryOperation: Operation<RotaryAttributes> = {
+const rotaryOperation: Operation<RotaryAttributes, [Tensor, Tensor, Tensor, Tensor], [Tensor]> = {
   name: "rotaryEmbedding",
   infer: ([input, cosine, sine, positions]) => {
-    if (!input || !cosine || !sine || !positions) return [];
     const name = "rotaryEmbedding";
     assertDType(name, "the input", input, "float32");
     assertDType(name, "the cosine table", cosine, "float32");
@@ -66,10 +66,8 @@ const rotaryOperation: Operation<RotaryAttributes> = {
     assertShapes(name, fits, expectation, input, cosine, sine, positions);
     return [{ dtype: "float32", shape: input.shape }];
   },
-  gpujs: ({ inputs, outputs, attributes, launch }) => {
-    const [input, cosine, sine, positions] = inputs;
-    const [output] = outputs;
-    if (!input || !cosine || !sine || !positions || !output || input.size === 0) return;
+  gpujs: ({ inputs: [input, cosine, sine, positions], outputs: [output], attributes, launch }) => {
+    if (input.size === 0) return;
     const [tokens = 0, heads = 0, headSize = 0] = input.shape;
     const [tableLength = 0, half = 0] = cosine.shape;
     launch(
@@ -86,6 +84,13 @@ const rotaryOperation: Operation<RotaryAttributes> = {
       [headSize, tokens * heads],
       sliceOf(output),
     );
+  },
+  gradient: {
+    saves: "inputs",
+    // The inverse rotation: by the negative angle. The tables are constants.
+    compute: ({ inputs: [, cosine, sine, positions], outputGradient, attributes }) => [
+      runSingle(rotaryOperation, [outputGradient, cosine, neg(sine), positions], attributes),
+    ],
   },
 };
 

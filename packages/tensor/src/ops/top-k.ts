@@ -3,6 +3,7 @@ import type { KernelSource } from "../gpujs/kernel-factory";
 import type { Tensor } from "../tensor";
 import { assertDType, assertShapes } from "./checks";
 import { asArgument, type Operation, partOf, rowsOf, runOperation, sliceOf } from "./operation";
+import { scatterInto } from "./scatter";
 
 /** The `k` largest elements of each row. */
 export interface TopKResult {
@@ -54,10 +55,9 @@ const gatherRanks: KernelSource = {
   parameters: ["array"],
 };
 
-const topKOperation: Operation<{ readonly k: number }> = {
+const topKOperation: Operation<{ readonly k: number }, [Tensor], [Tensor, Tensor]> = {
   name: "topK",
   infer: ([input], { k }) => {
-    if (!input) return [];
     assertDType("topK", "the operand", input, "float32");
     assertShapes("topK", input.rank > 0, "use at least one dimension", input);
     if (!Number.isInteger(k) || k < 1 || k > input.dimension(-1)) {
@@ -70,10 +70,8 @@ const topKOperation: Operation<{ readonly k: number }> = {
       { dtype: "int32", shape },
     ];
   },
-  gpujs: ({ inputs, outputs, attributes, launch, temporary }) => {
-    const [input] = inputs;
-    const [values, indices] = outputs;
-    if (!input || !values || !indices || values.size === 0) return;
+  gpujs: ({ inputs: [input], outputs: [values, indices], attributes, launch, temporary }) => {
+    if (values.size === 0) return;
     const { rows, columns } = rowsOf(input.shape);
     const { k } = attributes;
     const matrix = asArgument(input, [columns, rows]);
@@ -90,6 +88,12 @@ const topKOperation: Operation<{ readonly k: number }> = {
     launch(gatherRanks, [asArgument(ranks, [rows, k])], [k, rows], sliceOf(indices));
     launch(pick, [matrix, asArgument(indices, [k, rows])], [k, rows], sliceOf(values));
   },
+  gradient: {
+    saves: "outputs",
+    compute: ({ outputs: [, indices], outputGradients: [gradient], inputShapes: [shape = []] }) => [
+      gradient === undefined ? undefined : scatterInto(shape, indices, gradient),
+    ],
+  },
 };
 
 /**
@@ -103,5 +107,5 @@ const topKOperation: Operation<{ readonly k: number }> = {
  */
 export function topK(input: Tensor, k: number): TopKResult {
   const [values, indices] = runOperation(topKOperation, [input], { k });
-  return { values: values as Tensor, indices: indices as Tensor };
+  return { values, indices };
 }

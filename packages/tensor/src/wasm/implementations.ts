@@ -1,4 +1,4 @@
-import { dtypeLayout } from "../dtype";
+import { type DType, dtypeLayout } from "../dtype";
 import { KernelError } from "../errors";
 import { contiguousName } from "../ops/copy-contiguous";
 import { type Implementation, rowsOf } from "../ops/operation";
@@ -40,6 +40,10 @@ function areContiguous(inputs: readonly Tensor[]): boolean {
   return inputs.every((input) => input.isContiguous);
 }
 
+function areFloat(inputs: readonly Tensor[]): boolean {
+  return inputs.every((input) => input.dtype === "float32");
+}
+
 /** Operand `index`; its presence was checked when the operation's result was inferred. */
 function operand(tensors: readonly Tensor[], index: number): Tensor {
   const tensor = tensors[index];
@@ -50,7 +54,7 @@ function operand(tensors: readonly Tensor[], index: number): Tensor {
 }
 
 function linear(device: WasmDevice, kernels: KernelExports): Implementation {
-  const byDType = {
+  const byDType: Partial<Record<DType, KernelExports["linearFloat32"]>> = {
     float32: kernels.linearFloat32,
     float16: kernels.linearFloat16,
     q4_0: kernels.linearQ4_0,
@@ -58,13 +62,13 @@ function linear(device: WasmDevice, kernels: KernelExports): Implementation {
     q8_0: kernels.linearQ8_0,
   };
   return {
-    accepts: areContiguous,
+    accepts: (inputs) => areContiguous(inputs) && byDType[operand(inputs, 1).dtype] !== undefined,
     run: (inputs, outputs) => {
       const input = operand(inputs, 0);
       const weight = operand(inputs, 1);
       const output = operand(outputs, 0);
-      if (weight.dtype === "int32") return;
       const kernel = byDType[weight.dtype];
+      if (kernel === undefined) return;
       const { rows, columns } = rowsOf(input.shape);
       const features = weight.dimension(0);
       device.withScratch(kernels.linearScratchBytes(rows, columns), (scratch) =>
@@ -153,7 +157,7 @@ function matmul(device: WasmDevice, kernels: KernelExports): Implementation {
 }
 
 function embedding(kernels: KernelExports): Implementation {
-  const byDType = {
+  const byDType: Partial<Record<DType, KernelExports["embeddingFloat32"]>> = {
     float32: kernels.embeddingFloat32,
     float16: kernels.embeddingFloat16,
     q4_0: kernels.embeddingQ4_0,
@@ -161,13 +165,13 @@ function embedding(kernels: KernelExports): Implementation {
     q8_0: kernels.embeddingQ8_0,
   };
   return {
-    accepts: areContiguous,
+    accepts: (inputs) => areContiguous(inputs) && byDType[operand(inputs, 0).dtype] !== undefined,
     run: (inputs, outputs) => {
       const weight = operand(inputs, 0);
       const ids = operand(inputs, 1);
-      if (weight.dtype === "int32") return;
       const output = addressOf(operand(outputs, 0));
       const kernel = byDType[weight.dtype];
+      if (kernel === undefined) return;
       kernel(addressOf(weight), addressOf(ids), output, ids.size, weight.dimension(1));
     },
   };
@@ -234,7 +238,9 @@ function binary(
 ): Implementation {
   return {
     accepts: (inputs) =>
-      operand(inputs, 0).isContiguous && repeatsOf(operand(inputs, 1)) !== undefined,
+      areFloat(inputs) &&
+      operand(inputs, 0).isContiguous &&
+      repeatsOf(operand(inputs, 1)) !== undefined,
     run: (inputs, outputs) => {
       const left = addressOf(operand(inputs, 0));
       const right = addressOf(operand(inputs, 1));

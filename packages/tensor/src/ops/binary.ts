@@ -1,0 +1,136 @@
+import type { Tensor } from "../tensor";
+import { binaryFunction, type Operand } from "./binary-operation";
+import { greater, less } from "./comparisons";
+import { log } from "./exponential";
+import { floor, neg } from "./unary";
+import { where } from "./where";
+
+/**
+ * `left + right`, elementwise.
+ *
+ * @param left - Any plain dtype and shape, or a number.
+ * @param right - A shape that broadcasts with `left`'s by NumPy's rules, or a number. The dtypes
+ * are promoted: `bool` < `int32` < `float32`; a whole number beside integers is an integer; integer
+ * results are exact below 2^24.
+ * @returns The broadcast shape.
+ * @throws {ShapeError} when the shapes do not broadcast.
+ */
+export const add: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ binaryFunction({
+  name: "add",
+  value: "return x + y;",
+  result: "promoted",
+  gradient: {
+    saves: "neither",
+    compute: ({ outputGradient: g }) => [g, g],
+  },
+});
+
+/** `left - right`, elementwise, with broadcasting; see {@link add}. */
+export const sub: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ binaryFunction({
+  name: "sub",
+  value: "return x - y;",
+  result: "promoted",
+  gradient: {
+    saves: "neither",
+    compute: ({ outputGradient: g, needs }) => [g, needs[1] ? neg(g) : undefined],
+  },
+});
+
+/** `left * right`, elementwise, with broadcasting; see {@link add}. */
+export const mul: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ binaryFunction({
+  name: "mul",
+  value: "return x * y;",
+  result: "promoted",
+  gradient: {
+    saves: "inputs",
+    compute: ({ inputs: [x, y], outputGradient: g, needs }) => [
+      needs[0] ? mul(g, y) : undefined,
+      needs[1] ? mul(g, x) : undefined,
+    ],
+  },
+});
+
+/** `left / right`, elementwise, with broadcasting; float32 always. */
+export const div: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ binaryFunction({
+  name: "div",
+  value: "return x / y;",
+  result: "float",
+  gradient: {
+    saves: "inputs",
+    compute: ({ inputs: [x, y], outputGradient: g, needs }) => [
+      needs[0] ? div(g, y) : undefined,
+      needs[1] ? neg(div(mul(g, div(x, y)), y)) : undefined,
+    ],
+  },
+});
+
+/**
+ * `left ** right`, elementwise, with broadcasting. A negative base takes whole exponents only; else
+ * NaN.
+ */
+export const pow: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ binaryFunction({
+  name: "pow",
+  value: `
+    const whole = Math.floor(y);
+    let r = Math.pow(Math.abs(x), y);
+    if (x < 0) {
+      if (whole - 2 * Math.floor(whole / 2) > 0.5) { r = -r; }
+      if (whole !== y) { r = Math.sqrt(x); }
+    }
+    if (x !== x) { r = x; }
+    if (y === 0) { r = 1; }
+    return r;`,
+  result: "promoted",
+  gradient: {
+    saves: "both",
+    compute: ({ inputs: [x, y], outputs: [power], outputGradient: g, needs }) => [
+      // At y = 0 the derivative is 0, also where x = 0.
+      needs[0] ? mul(g, where(y, mul(y, pow(x, sub(y, 1))), 0)) : undefined,
+      needs[1] ? mul(g, where(power, mul(power, log(x)), 0)) : undefined,
+    ],
+  },
+});
+
+/** Remainder with the sign of `right`, `left - ⌊left / right⌋ · right`, as in Python. */
+export const mod: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ binaryFunction({
+  name: "mod",
+  value: "return x - Math.floor(x / y) * y;",
+  result: "promoted",
+  gradient: {
+    saves: "inputs",
+    compute: ({ inputs: [x, y], outputGradient: g, needs }) => [
+      g,
+      needs[1] ? neg(mul(g, floor(div(x, y)))) : undefined,
+    ],
+  },
+});
+
+/** The smaller element; NaN where either is. Equal elements share the gradient. */
+export const minimum: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ binaryFunction({
+  name: "minimum",
+  value: "let r = x; if (y < x) { r = y; } if (y !== y) { r = y; } return r;",
+  result: "promoted",
+  gradient: {
+    saves: "inputs",
+    compute: ({ inputs: [x, y], outputGradient }) =>
+      sharedGradient(outputGradient, less(x, y), greater(x, y)),
+  },
+});
+
+/** The larger element; NaN where either is. Equal elements share the gradient. */
+export const maximum: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ binaryFunction({
+  name: "maximum",
+  value: "let r = x; if (y > x) { r = y; } if (y !== y) { r = y; } return r;",
+  result: "promoted",
+  gradient: {
+    saves: "inputs",
+    compute: ({ inputs: [x, y], outputGradient }) =>
+      sharedGradient(outputGradient, greater(x, y), less(x, y)),
+  },
+});
+
+function sharedGradient(gradient: Tensor, takesLeft: Tensor, takesRight: Tensor): Tensor[] {
+  const half = mul(gradient, 0.5);
+  const left = where(takesLeft, gradient, where(takesRight, 0, half));
+  return [left, sub(gradient, left)];
+}

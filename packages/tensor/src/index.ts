@@ -6,10 +6,15 @@ export type {
   KernelChoice,
   KernelSet,
   LaunchRecord,
+  MemoryAccess,
   MemoryUse,
 } from "./device/device";
 export { Device } from "./device/device";
 export type { DeviceBuffer } from "./device/device-buffer";
+export type { InitOptions, InitResult } from "./device/init";
+export { init } from "./device/init";
+export type { DeviceMemory, TotalMemory } from "./device/live-devices";
+export { memory } from "./device/live-devices";
 export type { DType, DTypeLayout } from "./dtype";
 export { byteLengthOf, dtypeLayout, isBlockDType } from "./dtype";
 export * from "./errors";
@@ -38,6 +43,9 @@ export { softmax } from "./ops/softmax";
 export type { TopKResult } from "./ops/top-k";
 export { topK } from "./ops/top-k";
 export type { Shape } from "./shape";
+export type { IntegerBounds } from "./storage";
 export type { TensorData } from "./tensor";
 export { Tensor } from "./tensor";
+export type { WarningHandler } from "./warnings";
+export { setWarningHandler } from "./warnings";
 export type { WasmBuild } from "./wasm/kernel-module";

@@ -20,6 +20,8 @@ export interface DeviceAvailability {
   readonly available: boolean;
   /** What is missing, or which kernels would run. */
   readonly reason: string;
+  /** Whether it is a GPU that the processor emulates: right, but slower than `wasm`. */
+  readonly isEmulated?: boolean;
 }
 
 /**
@@ -52,13 +54,21 @@ export async function createDevice(
         throw new DeviceError("wasm: this engine has no WebAssembly; use the cpu device");
       }
       return WasmDevice.create(kernels, build);
+    case "webgl":
+    case "webgpu":
+      throw new DeviceError(`${name}: not in this release; use cpu or wasm`, { name });
     default:
-      throw new DeviceError(`unknown device "${name satisfies never}"; use cpu or wasm`, { name });
+      throw new DeviceError(
+        `unknown device "${name satisfies never}"; use cpu, wasm, webgl or webgpu`,
+        {
+          name,
+        },
+      );
   }
 }
 
 /** Every device of this release, with whether it runs here. */
-export function availableDevices(): DeviceAvailability[] {
+export async function availableDevices(): Promise<DeviceAvailability[]> {
   const build = supportedBuild();
   const hasWasm = typeof WebAssembly === "object";
   const wasmReason = hasWasm
@@ -67,5 +77,7 @@ export function availableDevices(): DeviceAvailability[] {
   return [
     { name: "cpu", available: true, reason: "kernels: gpujs" },
     { name: "wasm", available: hasWasm, reason: wasmReason },
+    { name: "webgl", available: false, reason: "not in this release" },
+    { name: "webgpu", available: false, reason: "not in this release" },
   ];
 }

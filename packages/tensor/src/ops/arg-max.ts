@@ -27,7 +27,8 @@ const argmaxOperation: Operation<undefined> = {
     assertDType("argmax", "the operand", input, "float32");
     const fits = input.rank > 0 && input.dimension(-1) > 0;
     assertShapes("argmax", fits, "the last dimension must not be empty", input);
-    return [{ dtype: "int32", shape: input.shape.slice(0, -1) }];
+    const bounds = { minimum: 0, maximum: input.dimension(-1) - 1 };
+    return [{ dtype: "int32", shape: input.shape.slice(0, -1), bounds }];
   },
   gpujs: ({ inputs, outputs, launch }) => {
     const [input] = inputs;

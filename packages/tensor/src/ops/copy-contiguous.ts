@@ -18,6 +18,7 @@ export const contiguousName = "contiguous";
 export function copyContiguous(tensor: Tensor): Tensor {
   const { device, dtype, shape } = tensor;
   const output = Tensor.allocate(device, dtype, shape);
+  output.storage.setBounds(tensor.storage.bounds);
   const implementation = device.implementationOf(contiguousName);
   if (implementation?.accepts([tensor], undefined)) {
     implementation.run([tensor], [output], undefined);

@@ -1,4 +1,5 @@
-import type { Device } from "../device/device";
+import type { Device, DeviceName } from "../device/device";
+import { resolveDevice } from "../device/live-devices";
 import { byteLengthOf, type DType } from "../dtype";
 import { DTypeError, ShapeError } from "../errors";
 import { assertShape, formatShape, type Shape, sizeOf } from "../shape";
@@ -7,7 +8,10 @@ import { sliceOf } from "./operation";
 
 /** Where a new tensor lives and what it holds. */
 export interface CreationOptions {
-  readonly device: Device;
+  /**
+   * A device, or the name of one that `init()` made. Default: the device that `init()` chose.
+   */
+  readonly device?: Device | DeviceName;
   /** Default `float32`. */
   readonly dtype?: DType;
 }
@@ -28,9 +32,9 @@ export interface CreationOptions {
 export function tensor(
   values: ArrayLike<number>,
   shape: Shape,
-  { device, dtype = "float32" }: CreationOptions,
+  { device: where, dtype = "float32" }: CreationOptions = {},
 ): Tensor {
-  device.assertUsable();
+  const device = resolveDevice(where);
   assertShape("tensor", shape);
   const byteLength = byteLengthOf(dtype, shape);
   const expected = dtype.startsWith("q") ? byteLength : sizeOf(shape);
@@ -40,35 +44,33 @@ export function tensor(
       { given: values.length, expected, shape, dtype },
     );
   }
-  const result = Tensor.allocate(device, dtype, shape);
-  write(result, values);
-  return result;
+  return Tensor.from(device, dtype, shape, values);
 }
 
 /** A tensor of `shape` filled with `value`. */
 export function full(
   shape: Shape,
   value: number,
-  { device, dtype = "float32" }: CreationOptions,
+  { device: where, dtype = "float32" }: CreationOptions = {},
 ): Tensor {
   if (dtype !== "float32" && dtype !== "int32") {
     throw new DTypeError(`full: ${dtype} stores packed values; use float32 or int32`, { dtype });
   }
-  device.assertUsable();
+  const device = resolveDevice(where);
   const result = Tensor.allocate(device, dtype, shape);
-  elements(result).fill(value);
+  device.fill(sliceOf(result), value);
+  if (dtype === "int32") result.storage.setBounds({ minimum: value, maximum: value });
   return result;
 }
 
 /** A tensor of `shape` filled with 0. */
-export function zeros(shape: Shape, options: CreationOptions): Tensor {
+export function zeros(shape: Shape, options: CreationOptions = {}): Tensor {
   return full(shape, 0, options);
 }
 
 /** A tensor of `shape` whose content is undefined until it is written. */
-export function empty(shape: Shape, { device, dtype = "float32" }: CreationOptions): Tensor {
-  device.assertUsable();
-  return Tensor.allocate(device, dtype, shape);
+export function empty(shape: Shape, { device, dtype = "float32" }: CreationOptions = {}): Tensor {
+  return Tensor.allocate(resolveDevice(device), dtype, shape);
 }
 
 /**
@@ -78,6 +80,7 @@ export function empty(shape: Shape, { device, dtype = "float32" }: CreationOptio
  * The view is valid until the next tensor is made on the device: making one can move memory.
  *
  * @throws {ShapeError} when the tensor is a view with gaps.
+ * @throws {DeviceError} on `webgl` and `webgpu`, whose memory the host does not see.
  */
 export function bytesOf(tensor: Tensor): Uint8Array {
   tensor.device.assertUsable();
@@ -88,17 +91,4 @@ export function bytesOf(tensor: Tensor): Uint8Array {
     );
   }
   return tensor.device.bytes(sliceOf(tensor));
-}
-
-function write(target: Tensor, values: ArrayLike<number>): void {
-  elements(target).set(values);
-}
-
-function elements(target: Tensor): Float32Array | Int32Array | Uint16Array | Uint8Array {
-  const bytes = target.device.bytes(sliceOf(target));
-  const { buffer, byteOffset, byteLength } = bytes;
-  if (target.dtype === "float32") return new Float32Array(buffer, byteOffset, byteLength / 4);
-  if (target.dtype === "int32") return new Int32Array(buffer, byteOffset, byteLength / 4);
-  if (target.dtype === "float16") return new Uint16Array(buffer, byteOffset, byteLength / 2);
-  return bytes;
 }

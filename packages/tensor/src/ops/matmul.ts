@@ -41,7 +41,7 @@ const matmulOperation: Operation<undefined> = {
     const [rows, inner, columns] = [left.dimension(-2), left.dimension(-1), right.dimension(-1)];
     const batches = sizeOf(output.shape.slice(0, -2));
     if (inner === 0) {
-      output.device.bytes(partOf(output, 0, output.size)).fill(0);
+      output.device.fill(partOf(output, 0, output.size), 0);
       return;
     }
     const largest = Math.max(rows * inner, inner * columns, rows * columns);

@@ -2,6 +2,7 @@ import { type BufferSlice, commonDevice, type Device } from "../device/device";
 import { byteLengthOf, type DType, dtypeLayout } from "../dtype";
 import type { ArrayArgument, KernelArgument, KernelSource } from "../gpujs/kernel-factory";
 import { type Shape, sizeOf } from "../shape";
+import type { IntegerBounds } from "../storage";
 import { Tensor } from "../tensor";
 import { copyContiguous } from "./copy-contiguous";
 
@@ -9,6 +10,8 @@ import { copyContiguous } from "./copy-contiguous";
 interface TensorSpec {
   readonly dtype: DType;
   readonly shape: Shape;
+  /** What is known of an int32 result before it is computed. */
+  readonly bounds?: IntegerBounds;
 }
 
 /** What a gpu.js definition works with. All inputs are contiguous. */
@@ -63,7 +66,11 @@ export function runOperation<Attributes>(
       operands = inputs.map((input) => asContiguous(input, temporaries));
       isAccepted = implementation?.accepts(operands, attributes) ?? false;
     }
-    for (const { dtype, shape } of specs) outputs.push(Tensor.allocate(device, dtype, shape));
+    for (const { dtype, shape, bounds } of specs) {
+      const output = Tensor.allocate(device, dtype, shape);
+      output.storage.setBounds(bounds);
+      outputs.push(output);
+    }
     if (implementation !== undefined && isAccepted) {
       implementation.run(operands, outputs, attributes);
       device.onLaunch?.({ operation: operation.name, implementation: device.kernels });

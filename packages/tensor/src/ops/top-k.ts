@@ -67,7 +67,7 @@ const topKOperation: Operation<{ readonly k: number }> = {
     const shape = [...input.shape.slice(0, -1), k];
     return [
       { dtype: "float32", shape },
-      { dtype: "int32", shape },
+      { dtype: "int32", shape, bounds: { minimum: 0, maximum: input.dimension(-1) - 1 } },
     ];
   },
   gpujs: ({ inputs, outputs, attributes, launch, temporary }) => {

@@ -42,9 +42,9 @@ describe.each(deviceCases)("in a browser, $label", ({ create, kernels }) => {
 });
 
 describe("availableDevices", () => {
-  it("reports what runs here", () => {
-    const devices = availableDevices();
-    expect(devices.map(({ name, available }) => [name, available])).toEqual([
+  it("reports what runs here", async () => {
+    const devices = await availableDevices();
+    expect(devices.slice(0, 2).map(({ name, available }) => [name, available])).toEqual([
       ["cpu", true],
       ["wasm", true],
     ]);

@@ -23,7 +23,7 @@ export type {
   KernelArgument,
   KernelParameter,
   KernelSource,
-} from "./gpujs/kernel-factory";
+} from "./gpujs/kernel-source";
 export { AsyncTidyError, keep, tidy } from "./lifetime";
 export { argmax } from "./ops/arg-max";
 export { assign } from "./ops/assign";

@@ -1,6 +1,6 @@
 import type { DType } from "../dtype";
 import { DeviceError, DisposedError } from "../errors";
-import type { KernelArgument, KernelSource } from "../gpujs/kernel-factory";
+import type { KernelArgument, KernelSource } from "../gpujs/kernel-source";
 import type { Implementation } from "../ops/operation";
 import type { Tensor, TensorData } from "../tensor";
 import type { DeviceBuffer } from "./device-buffer";

@@ -1,5 +1,6 @@
 import { isBlockDType } from "../dtype";
-import type { KernelArgument, KernelFactory, KernelSource } from "../gpujs/kernel-factory";
+import type { KernelFactory } from "../gpujs/kernel-factory";
+import type { KernelArgument, KernelSource } from "../gpujs/kernel-source";
 import { contiguous } from "../ops/contiguous";
 import { sliceOf } from "../ops/operation";
 import type { Tensor, TensorData } from "../tensor";

@@ -1,4 +1,4 @@
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { contiguousStrides, sizeOf } from "../shape";
 import { Tensor } from "../tensor";
 

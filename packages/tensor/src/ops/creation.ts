@@ -58,7 +58,12 @@ export function full(
   }
   const device = resolveDevice(where);
   const result = Tensor.allocate(device, dtype, shape);
-  device.fill(sliceOf(result), value);
+  try {
+    device.fill(sliceOf(result), value);
+  } catch (error) {
+    result.dispose();
+    throw error;
+  }
   if (dtype === "int32") result.storage.setBounds({ minimum: value, maximum: value });
   return result;
 }

@@ -1,6 +1,6 @@
 import { type BufferSlice, commonDevice, type Device } from "../device/device";
 import { byteLengthOf, type DType, dtypeLayout } from "../dtype";
-import type { ArrayArgument, KernelArgument, KernelSource } from "../gpujs/kernel-factory";
+import type { ArrayArgument, KernelArgument, KernelSource } from "../gpujs/kernel-source";
 import { type Shape, sizeOf } from "../shape";
 import type { IntegerBounds } from "../storage";
 import { Tensor } from "../tensor";

@@ -1,5 +1,5 @@
 import { OutOfRangeError } from "../errors";
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import type { Tensor } from "../tensor";
 import { assertDType, assertShapes } from "./checks";
 import { asArgument, type Operation, partOf, rowsOf, runOperation, sliceOf } from "./operation";

@@ -31,6 +31,9 @@ export function browserTestConfig(name: string, prebundled: readonly string[]): 
               "--disable-background-networking",
               "--disable-component-update",
               "--disable-sync",
+              // WebGPU, emulated on the processor.
+              "--enable-unsafe-webgpu",
+              "--use-webgpu-adapter=swiftshader",
             ],
           },
         }),

@@ -1,4 +1,9 @@
+import { existsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+
+// Chromium brings a Vulkan driver that needs no GPU: with it, the webgpu suites run in Node too.
+const softwareDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
+if (existsSync(softwareDriver)) process.env.VK_ADD_DRIVER_FILES ??= softwareDriver;
 
 export default defineConfig({
   test: {

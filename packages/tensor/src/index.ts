@@ -12,10 +12,15 @@ export type {
   KernelChoice,
   KernelSet,
   LaunchRecord,
+  MemoryAccess,
   MemoryUse,
 } from "./device/device";
 export { Device } from "./device/device";
 export type { DeviceBuffer } from "./device/device-buffer";
+export type { InitOptions, InitResult } from "./device/init";
+export { init } from "./device/init";
+export type { DeviceMemory, TotalMemory } from "./device/live-devices";
+export { memory } from "./device/live-devices";
 export type { DType, DTypeLayout } from "./dtype";
 export { byteLengthOf, dtypeLayout, isBlockDType } from "./dtype";
 export * from "./errors";
@@ -24,7 +29,7 @@ export type {
   KernelArgument,
   KernelParameter,
   KernelSource,
-} from "./gpujs/kernel-factory";
+} from "./gpujs/kernel-source";
 export { AsyncTidyError, keep, tidy } from "./lifetime";
 export type { EluOptions, GeluOptions } from "./ops/activations";
 export { elu, erf, gelu, relu, sigmoid, silu, softplus, tanh } from "./ops/activations";
@@ -123,6 +128,9 @@ export { warmupCosine } from "./optimizers/schedules";
 export type { SGDOptions } from "./optimizers/sgd";
 export { SGD } from "./optimizers/sgd";
 export type { Shape } from "./shape";
+export type { IntegerBounds } from "./storage";
 export type { TensorData } from "./tensor";
 export { Tensor } from "./tensor";
+export type { WarningHandler } from "./warnings";
+export { setWarningHandler } from "./warnings";
 export type { WasmBuild } from "./wasm/kernel-module";

@@ -2,6 +2,7 @@ import type { GraphNode } from "./autograd/graph";
 import { XError } from "./errors";
 import type { Storage } from "./storage";
 import type { Tensor } from "./tensor";
+import { warn } from "./warnings";
 
 /** A promise was returned to {@link tidy}, which frees tensors when its function returns. */
 export class AsyncTidyError extends XError {
@@ -16,7 +17,13 @@ const scopes: Set<Tensor>[] = [];
  * would double the garbage collector's work in a decoding loop.
  */
 const collected = new FinalizationRegistry<Watched>(({ storage, node }) => {
-  storage.device.tensorLeaked();
+  const { device } = storage;
+  if (device.memory().leakedTensors === 0 && !device.isDisposed) {
+    warn(
+      `a tensor on ${device.name} was collected before it was disposed; use \`using\`, tidy() or dispose() (said once per device)`,
+    );
+  }
+  device.tensorLeaked();
   storage.release();
   node?.release();
 });

@@ -1,5 +1,12 @@
 import type { Device } from "./device/device";
 import type { DeviceBuffer } from "./device/device-buffer";
+import type { DType } from "./dtype";
+
+/** The range that holds every element of an int32 storage. */
+export interface IntegerBounds {
+  readonly minimum: number;
+  readonly maximum: number;
+}
 
 /** Memory that one or more tensors view; freed when the last of them is disposed. */
 export class Storage {
@@ -7,11 +14,25 @@ export class Storage {
   readonly buffer: DeviceBuffer;
   /** Counts the writes in place, so that a gradient can tell that what it saved has changed. */
   version = 0;
+  #bounds: IntegerBounds | undefined;
   #owners = 0;
 
-  constructor(device: Device, byteLength: number) {
+  constructor(device: Device, byteLength: number, dtype: DType) {
     this.device = device;
-    this.buffer = device.allocate(byteLength);
+    this.buffer = device.allocate(byteLength, dtype);
+  }
+
+  /**
+   * What is known of an int32 storage without reading it, so that indexes can be checked on a device
+   * that the host cannot read at once. `undefined`: nothing.
+   */
+  get bounds(): IntegerBounds | undefined {
+    return this.#bounds;
+  }
+
+  /** Ignored where the host sees the memory: it can write there unnoticed, and can look. */
+  setBounds(bounds: IntegerBounds | undefined): void {
+    if (this.device.access !== "in-place") this.#bounds = bounds;
   }
 
   /** Adds an owner. */

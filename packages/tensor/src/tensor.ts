@@ -1,6 +1,7 @@
 import { type GraphEdge, GraphNode, type ViewChange } from "./autograd/graph";
 import { isRecording } from "./autograd/recording";
-import type { Device } from "./device/device";
+import type { Device, DeviceName } from "./device/device";
+import { resolveDevice } from "./device/live-devices";
 import { byteLengthOf, type DType, isBlockDType } from "./dtype";
 import { DisposedError, DTypeError, OutOfRangeError, ShapeError } from "./errors";
 import { graphAttached, registerTensor, unregisterTensor } from "./lifetime";
@@ -15,7 +16,7 @@ import {
   sizeOf,
   viewStrides,
 } from "./shape";
-import { Storage } from "./storage";
+import { type IntegerBounds, Storage } from "./storage";
 
 /** What reading a tensor gives: one number per element, or raw bytes for the packed formats. */
 export type TensorData = Float32Array | Int32Array | Uint16Array | Uint8Array;
@@ -68,8 +69,23 @@ export class Tensor implements Disposable {
   /** A contiguous tensor over fresh memory whose content is undefined. @internal */
   static allocate(device: Device, dtype: DType, shape: Shape): Tensor {
     assertShape("tensor", shape);
-    const storage = new Storage(device, byteLengthOf(dtype, shape));
+    const storage = new Storage(device, byteLengthOf(dtype, shape), dtype);
     return new Tensor({ storage, dtype, shape, strides: contiguousStrides(shape), offset: 0 });
+  }
+
+  /** A contiguous tensor that holds a copy of `values`. @internal */
+  static from(device: Device, dtype: DType, shape: Shape, values: ArrayLike<number>): Tensor {
+    const result = Tensor.allocate(device, dtype, shape);
+    try {
+      const { buffer } = result.storage;
+      const byteLength = byteLengthOf(dtype, shape);
+      device.write({ buffer, dtype, byteOffset: 0, byteLength }, values);
+    } catch (error) {
+      result.dispose();
+      throw error;
+    }
+    if (dtype === "int32") result.storage.setBounds(boundsOf(values));
+    return result;
   }
 
   /** A tensor over memory that others may view too. @internal */
@@ -315,9 +331,31 @@ export class Tensor implements Disposable {
     return this.device.read(this);
   }
 
-  /** As {@link data}, at once. Devices with their own memory cannot; `cpu` and `wasm` can. */
+  /**
+   * As {@link data}, at once.
+   *
+   * @throws {DeviceError} on `webgpu`, whose memory cannot be read without waiting.
+   */
   dataSync(): TensorData {
-    return this.device.read(this);
+    return this.device.readSync(this);
+  }
+
+  /**
+   * A copy on another device, or on the same one. No gradient flows through it.
+   *
+   * @param device - A device, or the name of one that `init()` made.
+   * @returns A contiguous tensor of the same shape and dtype.
+   *
+   * @example
+   * ```ts
+   * using fast = await weights.to("webgpu");
+   * ```
+   */
+  async to(device: Device | DeviceName): Promise<Tensor> {
+    const target = resolveDevice(device);
+    const values = await this.data();
+    target.assertUsable();
+    return Tensor.from(target, this.dtype, this.shape, values);
   }
 
   /** Frees the memory if no other view shares it. Safe to call twice. */
@@ -356,4 +394,16 @@ export class Tensor implements Disposable {
       { dtype: this.dtype },
     );
   }
+}
+
+/** The smallest and the largest of `values`; 0 to 0 when there are none. */
+function boundsOf(values: ArrayLike<number>): IntegerBounds {
+  let minimum = Math.trunc(values[0] ?? 0);
+  let maximum = minimum;
+  for (let index = 1; index < values.length; index++) {
+    const value = Math.trunc(values[index] ?? 0);
+    if (value < minimum) minimum = value;
+    if (value > maximum) maximum = value;
+  }
+  return { minimum, maximum };
 }

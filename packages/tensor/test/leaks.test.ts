@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { describe, expect, it } from "vitest";
-import { createDevice, type Device, keep, tidy, zeros } from "../src/index";
+import { describe, expect, it, vi } from "vitest";
+import { createDevice, type Device, keep, setWarningHandler, tidy, zeros } from "../src/index";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
@@ -16,6 +16,8 @@ describe("tensors that nobody disposed", () => {
 
   it.each(forget)("%s give their memory back, and are counted", async (_, make) => {
     using device = await createDevice("wasm");
+    const warnings: string[] = [];
+    const before = setWarningHandler((message) => warnings.push(message));
     make(device);
     expect(device.memory()).toMatchObject({ tensors: 1, leakedTensors: 0 });
     for (let attempt = 0; attempt < 50 && device.memory().tensors > 0; attempt++) {
@@ -23,5 +25,26 @@ describe("tensors that nobody disposed", () => {
       collectGarbage();
     }
     expect(device.memory()).toMatchObject({ tensors: 0, bytes: 0, leakedTensors: 1 });
+    expect(warnings).toEqual([expect.stringMatching(/on wasm was collected before .* dispose/)]);
+    setWarningHandler(before);
+  });
+
+  it.each([
+    ["development", 1],
+    ["production", 0],
+  ])("are told on the console in %s, once per device", async (environment, count) => {
+    vi.stubEnv("NODE_ENV", environment);
+    const told = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    using device = await createDevice("wasm");
+    zeros([10], { device });
+    zeros([10], { device });
+    for (let attempt = 0; attempt < 50 && device.memory().tensors > 0; attempt++) {
+      await delay(10);
+      collectGarbage();
+    }
+    expect(device.memory().leakedTensors).toBe(2);
+    expect(told).toHaveBeenCalledTimes(count);
+    told.mockRestore();
+    vi.unstubAllEnvs();
   });
 });

@@ -1,9 +1,8 @@
 import { KernelFactory } from "../gpujs/kernel-factory";
 import type { Implementation } from "../ops/operation";
-import type { Tensor, TensorData } from "../tensor";
-import { type BufferSlice, Device } from "./device";
+import type { BufferSlice } from "./device";
 import type { DeviceBuffer } from "./device-buffer";
-import { readFromHost } from "./host-read";
+import { HostDevice } from "./host-device";
 
 interface CpuBuffer extends DeviceBuffer {
   readonly memory: ArrayBuffer;
@@ -13,7 +12,7 @@ interface CpuBuffer extends DeviceBuffer {
  * gpu.js in its `cpu` mode, on plain array buffers: every operation by its definition, with
  * accumulation in float64. For debugging and as the reference of the other devices.
  */
-export class CpuDevice extends Device {
+export class CpuDevice extends HostDevice {
   readonly name = "cpu";
   readonly kernels = "gpujs";
   #bytes = 0;
@@ -37,10 +36,6 @@ export class CpuDevice extends Device {
 
   override implementationOf(): Implementation | undefined {
     return undefined;
-  }
-
-  override read(tensor: Tensor): TensorData {
-    return readFromHost(this, tensor);
   }
 
   protected override usedBytes(): { bytes: number; reservedBytes: number } {

@@ -1,6 +1,8 @@
 import { DeviceError } from "../errors";
 import { supportedBuild, type WasmBuild } from "../wasm/kernel-module";
 import { WasmDevice } from "../wasm/wasm-device";
+import { describeAdapter, findAdapter, isEmulated } from "../webgpu/find-adapter";
+import type { GpuLimits } from "../webgpu/gpu-limits";
 import { CpuDevice } from "./cpu-device";
 import type { Device, DeviceName, KernelChoice } from "./device";
 
@@ -12,6 +14,10 @@ export interface DeviceOptions {
    * The build of the SIMD kernels, on `wasm` only. Default: the fastest that the engine accepts.
    */
   readonly build?: WasmBuild;
+  /**
+   * On `webgpu` only: limits lower than the adapter's, to see how a program does on a smaller GPU.
+   */
+  readonly limits?: Partial<GpuLimits>;
 }
 
 /** Whether a device can be made here, and why not. */
@@ -20,6 +26,8 @@ export interface DeviceAvailability {
   readonly available: boolean;
   /** What is missing, or which kernels would run. */
   readonly reason: string;
+  /** Whether it is a GPU that the processor emulates: right, but slower than `wasm`. */
+  readonly isEmulated?: boolean;
 }
 
 /**
@@ -39,7 +47,7 @@ export interface DeviceAvailability {
  */
 export async function createDevice(
   name: DeviceName = typeof WebAssembly === "object" ? "wasm" : "cpu",
-  { kernels = "auto", build }: DeviceOptions = {},
+  { kernels = "auto", build, limits = {} }: DeviceOptions = {},
 ): Promise<Device> {
   if (kernels !== "auto" && kernels !== "gpujs") {
     throw new DeviceError(`unknown kernels "${kernels}"; use auto or gpujs`, { kernels });
@@ -52,13 +60,24 @@ export async function createDevice(
         throw new DeviceError("wasm: this engine has no WebAssembly; use the cpu device");
       }
       return WasmDevice.create(kernels, build);
+    case "webgl":
+      throw new DeviceError(`${name}: not in this release; use cpu or wasm`, { name });
+    case "webgpu": {
+      const { WebGpuDevice } = await import("../webgpu/webgpu-device");
+      return WebGpuDevice.create(kernels, limits);
+    }
     default:
-      throw new DeviceError(`unknown device "${name satisfies never}"; use cpu or wasm`, { name });
+      throw new DeviceError(
+        `unknown device "${name satisfies never}"; use cpu, wasm, webgl or webgpu`,
+        {
+          name,
+        },
+      );
   }
 }
 
 /** Every device of this release, with whether it runs here. */
-export function availableDevices(): DeviceAvailability[] {
+export async function availableDevices(): Promise<DeviceAvailability[]> {
   const build = supportedBuild();
   const hasWasm = typeof WebAssembly === "object";
   const wasmReason = hasWasm
@@ -67,5 +86,21 @@ export function availableDevices(): DeviceAvailability[] {
   return [
     { name: "cpu", available: true, reason: "kernels: gpujs" },
     { name: "wasm", available: hasWasm, reason: wasmReason },
+    { name: "webgl", available: false, reason: "not in this release" },
+    await webGpuAvailability(),
   ];
+}
+
+async function webGpuAvailability(): Promise<DeviceAvailability> {
+  try {
+    const adapter = await findAdapter();
+    return {
+      name: "webgpu",
+      available: true,
+      reason: `kernels: wgsl, on ${describeAdapter(adapter)}`,
+      isEmulated: isEmulated(adapter),
+    };
+  } catch (error) {
+    return { name: "webgpu", available: false, reason: (error as Error).message };
+  }
 }

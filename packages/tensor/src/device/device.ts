@@ -1,12 +1,13 @@
 import type { DType } from "../dtype";
 import { DeviceError, DisposedError } from "../errors";
-import type { KernelArgument, KernelFactory, KernelSource } from "../gpujs/kernel-factory";
+import type { KernelArgument, KernelSource } from "../gpujs/kernel-source";
 import type { Implementation } from "../ops/operation";
 import type { Tensor, TensorData } from "../tensor";
 import type { DeviceBuffer } from "./device-buffer";
+import { registerDevice, unregisterDevice } from "./live-devices";
 
 /** The devices of this release. */
-export type DeviceName = "cpu" | "wasm";
+export type DeviceName = "cpu" | "wasm" | "webgl" | "webgpu";
 
 /**
  * Which kernels run: `auto` takes the hand-written kernel of an operation where the device has
@@ -15,7 +16,13 @@ export type DeviceName = "cpu" | "wasm";
 export type KernelChoice = "auto" | "gpujs";
 
 /** What runs on a device: a name for reports. */
-export type KernelSet = "gpujs" | "simd" | "relaxed-simd";
+export type KernelSet = "gpujs" | "simd" | "relaxed-simd" | "wgsl";
+
+/**
+ * How the host reaches a device's memory: `in-place` as an array of its own, `readback` by a copy
+ * that blocks, `asynchronous` by a copy that must be awaited, so that `dataSync()` throws.
+ */
+export type MemoryAccess = "in-place" | "readback" | "asynchronous";
 
 /** Live tensors and their bytes. */
 export interface MemoryUse {
@@ -54,42 +61,101 @@ export interface BufferSlice {
 export abstract class Device implements Disposable {
   abstract readonly name: DeviceName;
   abstract readonly kernels: KernelSet;
+  abstract readonly access: MemoryAccess;
   /** Called with each operation that runs, for tests and reports. */
   onLaunch: ((record: LaunchRecord) => void) | undefined;
-  readonly #factory: KernelFactory;
   #tensors = 0;
   #leakedTensors = 0;
   #disposed = false;
+  #failure: DeviceError | undefined;
 
   /** @internal */
-  constructor(factory: KernelFactory) {
-    this.#factory = factory;
+  constructor() {
+    registerDevice(this);
   }
 
-  /** Reserves memory. @throws {LimitError} when the device has no more. @internal */
-  abstract allocate(byteLength: number): DeviceBuffer;
+  /**
+   * Reserves memory for elements of `dtype`, whose content is undefined.
+   *
+   * @throws {LimitError} when the device has no more. @internal
+   */
+  abstract allocate(byteLength: number, dtype: DType): DeviceBuffer;
 
   /** Gives memory back. @internal */
   abstract free(buffer: DeviceBuffer): void;
 
-  /** The bytes of `slice`. The view is valid until the next `allocate`. @internal */
+  /** Stores `values`: one number per element, or the raw bytes of a block format. @internal */
+  abstract write(slice: BufferSlice, values: ArrayLike<number>): void;
+
+  /** Stores `value` in each element of a plain dtype. @internal */
+  abstract fill(slice: BufferSlice, value: number): void;
+
+  /**
+   * Copies `source` in runs of `runLength` elements: run `i` goes to element `starts[i]` of
+   * `target`'s buffer. Both have one plain dtype. @internal
+   */
+  abstract copyRuns(
+    source: BufferSlice,
+    target: BufferSlice,
+    runLength: number,
+    starts: readonly number[],
+  ): void;
+
+  /** Copies the elements of `tensor` out, in row-major order. @internal */
+  abstract read(tensor: Tensor): Promise<TensorData>;
+
+  /** As {@link read}, at once. @throws {DeviceError} where the device cannot. @internal */
+  abstract readSync(tensor: Tensor): TensorData;
+
+  /**
+   * The bytes of `slice` in place. The view is valid until the next `allocate`.
+   *
+   * @throws {DeviceError} where the host does not see the device's memory. @internal
+   */
   abstract bytes(slice: BufferSlice): Uint8Array;
 
   /** The hand-written kernel of `operation`, if this device has one. @internal */
   abstract implementationOf(operation: string): Implementation | undefined;
 
+  /**
+   * Runs a gpu.js kernel over `output` cells (at most three sizes, fastest first) and stores the
+   * result in `target`.
+   *
+   * @internal
+   */
+  abstract launch(
+    source: KernelSource,
+    kernelArguments: readonly KernelArgument[],
+    output: readonly number[],
+    target: BufferSlice,
+  ): void;
+
   /** @internal */
   protected abstract usedBytes(): { bytes: number; reservedBytes: number };
 
+  /** Gives back what the device holds. @internal */
+  protected abstract release(): void;
+
   /** Frees every byte and kernel of the device. Its tensors cannot be used any more. */
   dispose(): void {
+    if (this.#disposed) return;
     this.#disposed = true;
-    this.#factory.dispose();
+    unregisterDevice(this);
+    this.release();
   }
 
   /** As `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Whether the device was neither disposed nor lost. */
+  get isUsable(): boolean {
+    return !this.#disposed && this.#failure === undefined;
   }
 
   /** Live tensors and bytes. */
@@ -113,31 +179,19 @@ export abstract class Device implements Disposable {
     this.#leakedTensors++;
   }
 
-  /**
-   * Runs a gpu.js kernel over `output` cells (at most three sizes, fastest first) and stores the
-   * result in `target`.
-   *
-   * @internal
-   */
-  launch(
-    source: KernelSource,
-    kernelArguments: readonly KernelArgument[],
-    output: readonly number[],
-    target: BufferSlice,
-  ): void {
-    this.#factory.run(source, kernelArguments, output, (slice) => this.bytes(slice), target);
-  }
-
-  /** Copies the elements of `tensor` out, in row-major order. @internal */
-  abstract read(tensor: Tensor): TensorData;
-
-  /** @throws {DisposedError} after `dispose()`. @internal */
+  /** @throws {DisposedError} after `dispose()`. @throws {DeviceError} after a loss. @internal */
   assertUsable(): void {
     if (this.#disposed) {
       throw new DisposedError(`the ${this.name} device was disposed; create another`, {
         device: this.name,
       });
     }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Makes the device unusable: every later use throws `failure`. @internal */
+  protected fail(failure: DeviceError): void {
+    this.#failure ??= failure;
   }
 }
 

@@ -1,5 +1,5 @@
 /** The modes of gpu.js that these devices use. */
-export type GpuMode = "cpu" | "webasm";
+export type GpuMode = "cpu" | "webasm" | "webgl2" | "headlessgl" | "webgpu";
 
 /** A compiled kernel: called with numbers and inputs, it returns rows of rows. */
 export interface GpuKernel {
@@ -16,6 +16,8 @@ interface GpuKernelSettings {
   readonly dynamicArguments: boolean;
   readonly loopMaxIterations: number;
   readonly precision: "single";
+  readonly pipeline?: boolean;
+  readonly immutable?: boolean;
 }
 
 interface Gpu {
@@ -25,12 +27,29 @@ interface Gpu {
 }
 
 /**
+ * gpu.js's kernel class for WebGPU, as far as it translates: its declarations leave it out. `build`
+ * makes the shader's text at once and then asks `_buildAsync` for a device.
+ */
+export interface WgslKernel {
+  readonly compiledSource: string;
+  readonly workgroupSize: readonly [number, number, number];
+  readonly paramsLayout: {
+    readonly arrayArgs: readonly { readonly name: string; readonly dimsOffset: number }[];
+    readonly scalarArgs: readonly { readonly offset: number; readonly type: string }[];
+    readonly randomSeedOffset: number | null;
+  };
+  _buildAsync(): Promise<void>;
+  build(...values: readonly unknown[]): Promise<void>;
+}
+
+/**
  * The part of gpu.js that is used here. Its own declarations are narrower than what it takes: they
  * leave out typed arrays as inputs, and kernels as text with a list of argument types.
  */
 export interface GpuModule {
   readonly GPU: new (settings: { mode: GpuMode }) => Gpu;
   readonly Input: new (value: ArrayLike<number>, sizes: readonly number[]) => object;
+  readonly WebGPUKernel: new (source: string, settings: GpuKernelSettings) => WgslKernel;
 }
 
 /** Loads gpu.js, which is large, only when a device is made. */

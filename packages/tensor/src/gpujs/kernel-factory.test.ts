@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { BufferSlice } from "../device/device";
-import { KernelFactory, type KernelSource } from "./kernel-factory";
+import { KernelFactory } from "./kernel-factory";
+import type { KernelSource } from "./kernel-source";
 
 /** Slices of plain memory, as a device would hand them out. */
 function memory(values: Float32Array): BufferSlice & { values: Float32Array } {

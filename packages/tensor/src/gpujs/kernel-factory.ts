@@ -1,37 +1,13 @@
 import type { BufferSlice } from "../device/device";
-import { KernelError, LimitError } from "../errors";
+import { KernelError } from "../errors";
 import { type GpuKernel, type GpuMode, type GpuModule, loadGpuModule, modeOf } from "./gpu-module";
-
-/** How a kernel sees an argument: a number, or elements laid out in up to three dimensions. */
-export type KernelParameter = "array" | "integer" | "float";
-
-/** A kernel in gpu.js's language, as text, so that no bundler or minifier rewrites it. */
-export interface KernelSource {
-  /** Unique name; compiled kernels are kept under it. */
-  readonly name: string;
-  /** `function (a, b, n) { … }` in the subset of JavaScript that gpu.js compiles. */
-  readonly source: string;
-  /** One entry per parameter of `source`. */
-  readonly parameters: readonly KernelParameter[];
-}
-
-/** Elements with the sizes by which the kernel indexes them, fastest first. */
-export interface ArrayArgument {
-  readonly slice: BufferSlice;
-  readonly sizes: readonly number[];
-}
-
-/** What a kernel is called with: elements, or a number. */
-export type KernelArgument = ArrayArgument | number;
-
-/**
- * Above this, gpu.js computes indexes in float32 and silently reads a neighbour. Each dimension
- * must stay below it; a flat array must as well.
- */
-const maxIndex = 2 ** 24;
-
-/** gpu.js stops loops at 1000 unless told otherwise, without an error. */
-const loopMaxIterations = 2 ** 30;
+import {
+  argumentTypes,
+  assertIndexable,
+  type KernelArgument,
+  type KernelSource,
+  loopMaxIterations,
+} from "./kernel-source";
 
 /** Compiled kernels kept; the least recently used goes first. */
 const maximumKernels = 256;
@@ -72,30 +48,38 @@ export class KernelFactory {
   ): void {
     assertIndexable(source.name, output);
     if (output.includes(0)) return;
-    const kernel = this.#kernelFor(source, kernelArguments, output);
+    const key = this.#keyOf(source, kernelArguments, output);
     const values = kernelArguments.map((argument) => {
       if (typeof argument === "number") return argument;
       assertIndexable(source.name, argument.sizes);
       const elements = elementsOf(argument.slice, bytesOf);
       return new this.#module.Input(elements, argument.sizes);
     });
-    const result: unknown = kernel(...values);
+    let kernel = this.#kernelFor(key, source, output);
+    let result: unknown;
+    try {
+      result = kernel(...values);
+    } catch (error) {
+      if (!isOutOfMemories(error)) throw error;
+      this.#destroyKernels();
+      kernel = this.#kernelFor(key, source, output);
+      result = kernel(...values);
+    }
     this.#assertMode(source.name, kernel);
     store(result, elementsOf(target, bytesOf));
   }
 
   dispose(): void {
-    for (const kernel of this.#kernels.values()) kernel.destroy();
-    this.#kernels.clear();
+    this.#destroyKernels();
     void this.#gpu.destroy();
   }
 
-  #kernelFor(
-    source: KernelSource,
-    kernelArguments: readonly KernelArgument[],
-    output: readonly number[],
-  ): GpuKernel {
-    const key = this.#keyOf(source, kernelArguments, output);
+  #destroyKernels(): void {
+    for (const kernel of this.#kernels.values()) kernel.destroy();
+    this.#kernels.clear();
+  }
+
+  #kernelFor(key: string, source: KernelSource, output: readonly number[]): GpuKernel {
     const known = this.#kernels.get(key);
     if (known !== undefined) {
       this.#kernels.delete(key);
@@ -103,10 +87,9 @@ export class KernelFactory {
       known.setOutput(output);
       return known;
     }
-    const types = { array: "Input", integer: "Integer", float: "Float" } as const;
     const kernel = this.#gpu.createKernel(source.source, {
       output,
-      argumentTypes: source.parameters.map((parameter) => types[parameter]),
+      argumentTypes: source.parameters.map((parameter) => argumentTypes[parameter]),
       dynamicOutput: true,
       dynamicArguments: this.mode !== "cpu",
       loopMaxIterations,
@@ -155,12 +138,12 @@ export class KernelFactory {
   }
 }
 
-function assertIndexable(name: string, sizes: readonly number[]): void {
-  if (sizes.length >= 1 && sizes.length <= 3 && sizes.every((size) => size < maxIndex)) return;
-  throw new LimitError(
-    `kernel ${name}: sizes ${sizes.join(" × ")} exceed what gpu.js can index (3 dimensions below 2^24); split the work`,
-    { kernel: name, sizes, limit: maxIndex },
-  );
+/**
+ * In `webasm` mode gpu.js keeps a WebAssembly memory per kernel and size, of which Chromium reserves
+ * gigabytes of addresses each: after about a hundred there are no more, until some are collected.
+ */
+function isOutOfMemories(error: unknown): boolean {
+  return error instanceof RangeError && error.message.startsWith("WebAssembly.Memory()");
 }
 
 type ElementArray = Float32Array | Int32Array | Uint16Array | Uint8Array;

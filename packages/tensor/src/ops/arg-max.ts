@@ -1,4 +1,4 @@
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { resolveAxis } from "../shape";
 import type { Tensor } from "../tensor";
 import { cast } from "./cast";
@@ -35,7 +35,8 @@ function extremeOperation(
     infer: ([input]) => {
       const fits = input.rank > 0 && input.dimension(-1) > 0;
       assertShapes(name, fits, "the dimension must not be empty", input);
-      return [{ dtype: "int32", shape: input.shape.slice(0, -1) }];
+      const bounds = { minimum: 0, maximum: input.dimension(-1) - 1 };
+      return [{ dtype: "int32", shape: input.shape.slice(0, -1), bounds }];
     },
     gpujs: ({ inputs: [input], outputs: [output], launch }) => {
       if (output.size === 0) return;

@@ -3,6 +3,7 @@ import { commonDevice } from "../device/device";
 import { isBlockDType } from "../dtype";
 import { AutogradError, DTypeError } from "../errors";
 import { contiguousStrides, sizeOf } from "../shape";
+import type { IntegerBounds } from "../storage";
 import type { Tensor } from "../tensor";
 import { assertShapes } from "./checks";
 import { contiguous } from "./contiguous";
@@ -36,25 +37,31 @@ export function assign(target: Tensor, source: Tensor): void {
   if (target.size === 0) return;
   target.storage.version++;
   using dense = contiguous(source);
-  const bytes = device.bytes(sliceOf(dense));
-  const elementBytes = bytes.byteLength / dense.size;
   const { outerShape, runLength } = contiguousRuns(target);
-  const whole = device.bytes({
-    buffer: target.storage.buffer,
-    dtype: target.dtype,
-    byteOffset: 0,
-    byteLength: target.storage.buffer.byteLength,
-  });
   const outerStrides = contiguousStrides(outerShape);
-  const runBytes = runLength * elementBytes;
-  for (let run = 0; run < sizeOf(outerShape); run++) {
+  const starts = Array.from({ length: sizeOf(outerShape) }, (_, run) => {
     let element = target.offset;
     outerShape.forEach((size, axis) => {
       const index = Math.floor(run / (outerStrides[axis] ?? 1)) % size;
       element += index * (target.strides[axis] ?? 0);
     });
-    whole.set(bytes.subarray(run * runBytes, (run + 1) * runBytes), element * elementBytes);
-  }
+    return element;
+  });
+  const { buffer } = target.storage;
+  const whole = { buffer, dtype: target.dtype, byteOffset: 0, byteLength: buffer.byteLength };
+  device.copyRuns(sliceOf(dense), whole, runLength, starts);
+  target.storage.setBounds(union(target.storage.bounds, source.storage.bounds));
+}
+
+function union(
+  left: IntegerBounds | undefined,
+  right: IntegerBounds | undefined,
+): IntegerBounds | undefined {
+  if (left === undefined || right === undefined) return undefined;
+  return {
+    minimum: Math.min(left.minimum, right.minimum),
+    maximum: Math.max(left.maximum, right.maximum),
+  };
 }
 
 /** Splits a view into its longest gapless runs: the trailing dimensions that lie in order. */

@@ -1,6 +1,6 @@
 import type { DType } from "../dtype";
 import { DTypeError } from "../errors";
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { broadcastShapes } from "../shape";
 import type { Tensor } from "../tensor";
 import { cast } from "./cast";

@@ -1,6 +1,6 @@
 import { byteLengthOf, type DType } from "../dtype";
 import { DTypeError } from "../errors";
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import type { Tensor } from "../tensor";
 import { launchFlat } from "./launch-flat";
 import { type Operation, runSingle } from "./operation";

@@ -1,5 +1,5 @@
 import type { DType } from "../dtype";
-import { DTypeError, OutOfRangeError, ShapeError } from "../errors";
+import { DeviceError, DTypeError, OutOfRangeError, ShapeError } from "../errors";
 import { formatShape } from "../shape";
 import type { Tensor } from "../tensor";
 
@@ -33,9 +33,12 @@ export function assertShapes(
 }
 
 /**
- * Checks every index on the host, so that no kernel reads out of bounds.
+ * Checks that every index is in range, so that no kernel reads out of bounds: element by element
+ * where the host can read the device, else by the bounds that the tensor has carried since it was
+ * written or computed.
  *
  * @throws {OutOfRangeError} unless each is an integer from 0 to below `limit`.
+ * @throws {DeviceError} when nothing is known of them on a device that cannot be read at once.
  */
 export function assertIndexes(
   operation: string,
@@ -44,8 +47,23 @@ export function assertIndexes(
   limit: number,
 ): void {
   assertDType(operation, `the ${what} tensor`, indexes, "int32");
-  for (const index of indexes.dataSync()) {
-    if (index >= 0 && index < limit) continue;
+  if (indexes.size === 0) return;
+  const { device, storage } = indexes;
+  const { bounds } = storage;
+  const isWithin = (index: number) => index >= 0 && index < limit;
+  if (bounds !== undefined && isWithin(bounds.minimum) && isWithin(bounds.maximum)) return;
+  if (device.access === "asynchronous" && bounds === undefined) {
+    throw new DeviceError(
+      `${operation}: the range of the ${what} tensor is not known on ${device.name}; read it with data() and make it again with tensor()`,
+      { operation, device: device.name, shape: indexes.shape },
+    );
+  }
+  const candidates =
+    device.access === "asynchronous" && bounds !== undefined
+      ? [bounds.minimum, bounds.maximum]
+      : indexes.dataSync();
+  for (const index of candidates) {
+    if (isWithin(index)) continue;
     throw new OutOfRangeError(
       `${operation}: ${what} ${index} is out of range; use 0 to ${limit - 1}`,
       { operation, index, limit },

@@ -1,5 +1,5 @@
 import { dtypeLayout } from "../dtype";
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { contiguousStrides, sizeOf } from "../shape";
 import { Tensor } from "../tensor";
 
@@ -19,6 +19,7 @@ export const contiguousName = "contiguous";
 export function copyContiguous(tensor: Tensor): Tensor {
   const { device, dtype, shape } = tensor;
   const output = Tensor.allocate(device, dtype, shape);
+  output.storage.setBounds(tensor.storage.bounds);
   const implementation = device.implementationOf(contiguousName);
   if (implementation?.accepts([tensor], undefined)) {
     implementation.run([tensor], [output], undefined);

@@ -1,5 +1,6 @@
-import type { Device } from "../device/device";
-import { byteLengthOf, type DType } from "../dtype";
+import type { Device, DeviceName } from "../device/device";
+import { resolveDevice } from "../device/live-devices";
+import { byteLengthOf, type DType, isBlockDType } from "../dtype";
 import { DTypeError, OutOfRangeError, ShapeError } from "../errors";
 import { assertShape, formatShape, type Shape, sizeOf } from "../shape";
 import { Tensor } from "../tensor";
@@ -7,7 +8,10 @@ import { sliceOf } from "./operation";
 
 /** Where a new tensor lives and what it holds. */
 export interface CreationOptions {
-  readonly device: Device;
+  /**
+   * A device, or the name of one that `init()` made. Default: the device that `init()` chose.
+   */
+  readonly device?: Device | DeviceName;
   /** Default `float32`. */
   readonly dtype?: DType;
 }
@@ -32,15 +36,15 @@ export type NestedArray = number | boolean | readonly NestedArray[];
  * using same = tensor(new Float32Array([1, 0, 0, 1]), [2, 2], { device });
  * ```
  */
-export function tensor(values: NestedArray, options: CreationOptions): Tensor;
-export function tensor(values: ArrayLike<number>, shape: Shape, options: CreationOptions): Tensor;
+export function tensor(values: NestedArray, options?: CreationOptions): Tensor;
+export function tensor(values: ArrayLike<number>, shape: Shape, options?: CreationOptions): Tensor;
 export function tensor(
   values: NestedArray | ArrayLike<number>,
-  shapeOrOptions: Shape | CreationOptions,
-  options?: CreationOptions,
+  shapeOrOptions: Shape | CreationOptions = {},
+  options: CreationOptions = {},
 ): Tensor {
-  if (options !== undefined) {
-    return fromFlat(values as ArrayLike<number>, shapeOrOptions as Shape, options);
+  if (Array.isArray(shapeOrOptions)) {
+    return fromFlat(values as ArrayLike<number>, shapeOrOptions, options);
   }
   const nested = flattenNested(values as NestedArray);
   const { dtype = nested.isBoolean ? "bool" : "float32", ...rest } =
@@ -83,54 +87,57 @@ function flattenNested(nested: NestedArray): {
 function fromFlat(
   values: ArrayLike<number>,
   shape: Shape,
-  { device, dtype = "float32" }: CreationOptions,
+  { device: where, dtype = "float32" }: CreationOptions,
 ): Tensor {
-  device.assertUsable();
+  const device = resolveDevice(where);
   assertShape("tensor", shape);
-  const byteLength = byteLengthOf(dtype, shape);
-  const expected = dtype.startsWith("q") ? byteLength : sizeOf(shape);
+  const expected = isBlockDType(dtype) ? byteLengthOf(dtype, shape) : sizeOf(shape);
   if (values.length !== expected) {
     throw new ShapeError(
       `tensor: ${values.length} values given, but ${dtype} ${formatShape(shape)} takes ${expected}`,
       { given: values.length, expected, shape, dtype },
     );
   }
-  const result = Tensor.allocate(device, dtype, shape);
-  write(result, values);
-  return result;
+  const stored = dtype === "bool" ? Array.from(values, (value) => Number(value !== 0)) : values;
+  return Tensor.from(device, dtype, shape, stored);
 }
 
 /** A tensor of `shape` filled with `value`. */
 export function full(
   shape: Shape,
   value: number,
-  { device, dtype = "float32" }: CreationOptions,
+  { device: where, dtype = "float32" }: CreationOptions = {},
 ): Tensor {
   if (dtype !== "float32" && dtype !== "int32" && dtype !== "bool") {
     throw new DTypeError(`full: ${dtype} stores packed values; use float32, int32 or bool`, {
       dtype,
     });
   }
-  device.assertUsable();
+  const device = resolveDevice(where);
   const result = Tensor.allocate(device, dtype, shape);
-  elements(result).fill(dtype === "bool" ? Number(value !== 0) : value);
+  try {
+    device.fill(sliceOf(result), dtype === "bool" ? Number(value !== 0) : value);
+  } catch (error) {
+    result.dispose();
+    throw error;
+  }
+  if (dtype === "int32") result.storage.setBounds({ minimum: value, maximum: value });
   return result;
 }
 
 /** A tensor of `shape` filled with 0. */
-export function zeros(shape: Shape, options: CreationOptions): Tensor {
+export function zeros(shape: Shape, options: CreationOptions = {}): Tensor {
   return full(shape, 0, options);
 }
 
 /** A tensor of `shape` filled with 1. */
-export function ones(shape: Shape, options: CreationOptions): Tensor {
+export function ones(shape: Shape, options: CreationOptions = {}): Tensor {
   return full(shape, 1, options);
 }
 
 /** A tensor of `shape` whose content is undefined until it is written. */
-export function empty(shape: Shape, { device, dtype = "float32" }: CreationOptions): Tensor {
-  device.assertUsable();
-  return Tensor.allocate(device, dtype, shape);
+export function empty(shape: Shape, { device, dtype = "float32" }: CreationOptions = {}): Tensor {
+  return Tensor.allocate(resolveDevice(device), dtype, shape);
 }
 
 /**
@@ -161,7 +168,7 @@ export function linspace(
   start: number,
   stop: number,
   count: number,
-  options: CreationOptions,
+  options: CreationOptions = {},
 ): Tensor {
   assertShape("linspace", [count]);
   const step = count > 1 ? (stop - start) / (count - 1) : 0;
@@ -174,7 +181,7 @@ export function linspace(
 }
 
 /** The identity matrix `[size, size]`. */
-export function eye(size: number, options: CreationOptions): Tensor {
+export function eye(size: number, options: CreationOptions = {}): Tensor {
   assertShape("eye", [size]);
   const values = new Float32Array(size * size);
   for (let index = 0; index < size; index++) values[index * size + index] = 1;
@@ -188,6 +195,7 @@ export function eye(size: number, options: CreationOptions): Tensor {
  * The view is valid until the next tensor is made on the device: making one can move memory.
  *
  * @throws {ShapeError} when the tensor is a view with gaps.
+ * @throws {DeviceError} on `webgl` and `webgpu`, whose memory the host does not see.
  */
 export function bytesOf(tensor: Tensor): Uint8Array {
   tensor.device.assertUsable();
@@ -198,20 +206,4 @@ export function bytesOf(tensor: Tensor): Uint8Array {
     );
   }
   return tensor.device.bytes(sliceOf(tensor));
-}
-
-function write(target: Tensor, values: ArrayLike<number>): void {
-  if (target.dtype === "bool")
-    elements(target).set(Array.from(values, (value) => Number(value !== 0)));
-  else elements(target).set(values);
-}
-
-function elements(target: Tensor): Float32Array | Int32Array | Uint16Array | Uint8Array {
-  const bytes = target.device.bytes(sliceOf(target));
-  const { buffer, byteOffset, byteLength } = bytes;
-  if (target.dtype === "float32") return new Float32Array(buffer, byteOffset, byteLength / 4);
-  if (target.dtype === "int32") return new Int32Array(buffer, byteOffset, byteLength / 4);
-  if (target.dtype === "float16" || target.dtype === "bfloat16")
-    return new Uint16Array(buffer, byteOffset, byteLength / 2);
-  return bytes;
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors";
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { formatShape, resolveAxis, sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
 import { assertIndexes, assertShapes } from "./checks";

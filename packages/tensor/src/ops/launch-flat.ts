@@ -1,4 +1,4 @@
-import type { KernelArgument, KernelSource } from "../gpujs/kernel-factory";
+import type { KernelArgument, KernelSource } from "../gpujs/kernel-source";
 import type { Tensor } from "../tensor";
 import { partOf } from "./operation";
 

@@ -1,4 +1,4 @@
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
 import { assertDType, assertShapes } from "./checks";

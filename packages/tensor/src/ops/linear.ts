@@ -1,6 +1,6 @@
 import type { DType } from "../dtype";
 import { AutogradError } from "../errors";
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
 import { assertDType, assertShapes } from "./checks";

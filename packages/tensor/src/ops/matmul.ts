@@ -1,4 +1,4 @@
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { broadcastShapes, sameShape, sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
 import { cast } from "./cast";
@@ -16,13 +16,6 @@ const product: KernelSource = {
     return sum;
   }`,
   parameters: ["array", "array", "integer"],
-};
-
-/** The product of matrices without inner elements. */
-const zero: KernelSource = {
-  name: "matmul-empty",
-  source: "function (value) { return value; }",
-  parameters: ["float"],
 };
 
 /** Elements of one operand per launch; more batches go into further launches. */
@@ -47,7 +40,7 @@ const matmulOperation: Operation<undefined, [Tensor, Tensor], [Tensor]> = {
     const [rows, inner, columns] = [left.dimension(-2), left.dimension(-1), right.dimension(-1)];
     const batches = sizeOf(output.shape.slice(0, -2));
     if (inner === 0) {
-      launch(zero, [0], [output.size], partOf(output, 0, output.size));
+      output.device.fill(partOf(output, 0, output.size), 0);
       return;
     }
     const largest = Math.max(rows * inner, inner * columns, rows * columns);

@@ -3,8 +3,9 @@ import { SavedTensor } from "../autograd/saved-tensor";
 import { type BufferSlice, commonDevice, type Device } from "../device/device";
 import { byteLengthOf, type DType, dtypeLayout } from "../dtype";
 import { AutogradError, ShapeError } from "../errors";
-import type { ArrayArgument, KernelArgument, KernelSource } from "../gpujs/kernel-factory";
+import type { ArrayArgument, KernelArgument, KernelSource } from "../gpujs/kernel-source";
 import { formatShape, type Shape, sameShape, sizeOf } from "../shape";
+import type { IntegerBounds } from "../storage";
 import { Tensor } from "../tensor";
 import { copyContiguous } from "./copy-contiguous";
 
@@ -12,6 +13,8 @@ import { copyContiguous } from "./copy-contiguous";
 interface TensorSpec {
   readonly dtype: DType;
   readonly shape: Shape;
+  /** What is known of an int32 result before it is computed. */
+  readonly bounds?: IntegerBounds;
 }
 
 /** What a gpu.js definition works with. All inputs are contiguous. */
@@ -35,7 +38,7 @@ export interface GpujsContext<
 }
 
 /** What the gradient of an operation works with. */
-export interface GradientContext<
+interface GradientContext<
   Attributes,
   Inputs extends readonly Tensor[] = readonly Tensor[],
   Outputs extends readonly Tensor[] = readonly Tensor[],
@@ -116,7 +119,11 @@ export function runOperation<
   if (isRecorded && operation.gradient === "unsupported") throw noGradientError(operation.name);
   const outputs: Tensor[] = [];
   try {
-    for (const { dtype, shape } of specs) outputs.push(Tensor.allocate(device, dtype, shape));
+    for (const { dtype, shape, bounds } of specs) {
+      const output = Tensor.allocate(device, dtype, shape);
+      output.storage.setBounds(bounds);
+      outputs.push(output);
+    }
     compute(operation, device, inputs, outputs as unknown as Outputs, attributes);
     if (isRecorded) recordGradient(operation, inputs, outputs as unknown as Outputs, attributes);
     return outputs as unknown as Outputs;

@@ -1,6 +1,6 @@
 import type { DType } from "../dtype";
 import { ShapeError } from "../errors";
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { formatShape, resolveAxis, sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
 import { cellsPerLaunch, forEachRowBlock } from "./launch-flat";

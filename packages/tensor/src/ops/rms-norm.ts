@@ -1,4 +1,4 @@
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import type { Tensor } from "../tensor";
 import { add, mul, sub } from "./binary";
 import { assertDType, assertShapes } from "./checks";

@@ -1,4 +1,4 @@
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { resolveAxis, type Shape, sameShape } from "../shape";
 import type { Tensor } from "../tensor";
 import { add } from "./binary";

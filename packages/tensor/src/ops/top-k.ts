@@ -1,5 +1,5 @@
 import { OutOfRangeError } from "../errors";
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import type { Tensor } from "../tensor";
 import { assertDType, assertShapes } from "./checks";
 import { asArgument, type Operation, partOf, rowsOf, runOperation, sliceOf } from "./operation";
@@ -67,7 +67,7 @@ const topKOperation: Operation<{ readonly k: number }, [Tensor], [Tensor, Tensor
     const shape = [...input.shape.slice(0, -1), k];
     return [
       { dtype: "float32", shape },
-      { dtype: "int32", shape },
+      { dtype: "int32", shape, bounds: { minimum: 0, maximum: input.dimension(-1) - 1 } },
     ];
   },
   gpujs: ({ inputs: [input], outputs: [values, indices], attributes, launch, temporary }) => {

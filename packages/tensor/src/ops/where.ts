@@ -1,4 +1,4 @@
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { broadcastShapes } from "../shape";
 import type { Tensor } from "../tensor";
 import type { Operand } from "./binary-operation";

@@ -1,4 +1,4 @@
-import type { KernelSource } from "../gpujs/kernel-factory";
+import type { KernelSource } from "../gpujs/kernel-source";
 import { launchFlat } from "../ops/launch-flat";
 import { type Operation, runInto } from "../ops/operation";
 import type { Tensor } from "../tensor";

@@ -1,10 +1,9 @@
-import { type BufferSlice, Device, type KernelChoice, type KernelSet } from "../device/device";
+import type { BufferSlice, KernelChoice, KernelSet } from "../device/device";
 import type { DeviceBuffer } from "../device/device-buffer";
-import { readFromHost } from "../device/host-read";
+import { HostDevice } from "../device/host-device";
 import { LimitError } from "../errors";
 import { KernelFactory } from "../gpujs/kernel-factory";
 import type { Implementation } from "../ops/operation";
-import type { Tensor, TensorData } from "../tensor";
 import { Allocator } from "./allocator";
 import { simdImplementations } from "./implementations";
 import { instantiateKernels, supportedBuild, type WasmBuild } from "./kernel-module";
@@ -19,7 +18,7 @@ const maximumPages = 65536;
  * One WebAssembly memory that holds every tensor, with SIMD kernels over it and gpu.js in its
  * `webasm` mode for the rest.
  */
-export class WasmDevice extends Device {
+export class WasmDevice extends HostDevice {
   readonly name = "wasm";
   readonly kernels: KernelSet;
   readonly #memory: WebAssembly.Memory;
@@ -70,10 +69,6 @@ export class WasmDevice extends Device {
 
   override implementationOf(operation: string): Implementation | undefined {
     return this.#implementations.get(operation);
-  }
-
-  override read(tensor: Tensor): TensorData {
-    return readFromHost(this, tensor);
   }
 
   /** Runs `use` with `byteLength` bytes that are free again afterwards. @internal */

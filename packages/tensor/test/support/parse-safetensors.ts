@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-
 /** A tensor of a fixture file. */
 interface FixtureTensor {
   readonly shape: readonly number[];
@@ -12,17 +10,16 @@ export interface FixtureFile {
   tensor(name: string): FixtureTensor;
 }
 
-/** Reads a safetensors file that holds F32, I32 and U8. */
-export function readSafetensors(name: string): FixtureFile {
-  const file = readFileSync(new URL(`../fixtures/${name}`, import.meta.url));
-  const headerLength = Number(file.readBigUInt64LE(0));
-  const { __metadata__: metadata = {}, ...entries } = JSON.parse(
-    file.toString("utf8", 8, 8 + headerLength),
-  );
+/** Parses a safetensors file that holds F32, I32 and U8. */
+export function parseSafetensors(file: Uint8Array): FixtureFile {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const headerLength = Number(view.getBigUint64(0, true));
+  const header = new TextDecoder().decode(file.subarray(8, 8 + headerLength));
+  const { __metadata__: metadata = {}, ...entries } = JSON.parse(header);
   return {
     metadata,
-    tensor(entryName) {
-      const { dtype, shape, data_offsets: offsets } = entries[entryName];
+    tensor(name) {
+      const { dtype, shape, data_offsets: offsets } = entries[name];
       const [start, end] = offsets.map((offset: number) => 8 + headerLength + offset);
       const { buffer } = new Uint8Array(file.subarray(start, end));
       if (dtype === "F32") return { shape, values: new Float32Array(buffer) };

@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
+import { gpujsAsShipped } from "./scripts/bundle-gpujs";
 
 export default defineConfig({
+  resolve: { alias: [gpujsAsShipped] },
   test: {
     name: "@x/tensor",
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
@@ -10,5 +12,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     reporters: ["default", "json"],
     outputFile: { json: ".test-results/vitest.json" },
+    server: { deps: { external: [gpujsAsShipped.replacement] } },
   },
 });

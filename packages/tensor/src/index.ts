@@ -13,6 +13,7 @@ export type { DeviceBuffer } from "./device/device-buffer";
 export type { DType, DTypeLayout } from "./dtype";
 export { byteLengthOf, dtypeLayout, isBlockDType } from "./dtype";
 export * from "./errors";
+export { gpujsVersion } from "./gpujs/gpujs-version";
 export type {
   ArrayArgument,
   KernelArgument,

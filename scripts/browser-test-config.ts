@@ -5,11 +5,9 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
  * Runs a package's `test/browser` in a real Chromium, without a GPU.
  *
  * @param name - The package.
- * @param prebundled - CommonJS dependencies, which Vite must bundle before the page loads.
  */
-export function browserTestConfig(name: string, prebundled: readonly string[]): ViteUserConfig {
+export function browserTestConfig(name: string): ViteUserConfig {
   return defineConfig({
-    optimizeDeps: { include: [...prebundled] },
     test: {
       name: `${name} in Chromium`,
       include: ["test/browser/**/*.test.ts"],

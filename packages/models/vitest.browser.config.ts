@@ -1,3 +1,3 @@
 import { browserTestConfig } from "../../scripts/browser-test-config";
 
-export default browserTestConfig("@x/models", ["@x/tensor > gpu.js"]);
+export default browserTestConfig("@x/models");

@@ -1,10 +1,16 @@
 import { defineConfig } from "tsup";
+import { gpujsBesideUs, gpujsBundle } from "./scripts/bundle-gpujs";
 
-export default defineConfig({
-  entry: ["src/index.ts"],
-  format: ["esm", "cjs"],
-  target: "es2022",
-  sourcemap: true,
-  clean: true,
-  dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
-});
+export default defineConfig([
+  {
+    entry: ["src/index.ts"],
+    format: ["esm", "cjs"],
+    target: "es2022",
+    sourcemap: true,
+    // The other build writes there at the same time.
+    clean: ["!dist/gpujs.js", "!dist/THIRD_PARTY_LICENSES.txt"],
+    dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
+    esbuildPlugins: [gpujsBesideUs],
+  },
+  gpujsBundle(import.meta.dirname),
+]);

@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+import { gpujsAsShipped } from "./scripts/bundle-gpujs";
 
 // Chromium brings a Vulkan driver that needs no GPU: with it, the webgpu suites run in Node too.
 const softwareDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
 if (existsSync(softwareDriver)) process.env.VK_ADD_DRIVER_FILES ??= softwareDriver;
 
 export default defineConfig({
+  resolve: { alias: [gpujsAsShipped] },
   test: {
     name: "@x/tensor",
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
@@ -15,5 +17,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     reporters: ["default", "json"],
     outputFile: { json: ".test-results/vitest.json" },
+    server: { deps: { external: [gpujsAsShipped.replacement] } },
   },
 });

@@ -24,6 +24,7 @@ export { memory } from "./device/live-devices";
 export type { DType, DTypeLayout } from "./dtype";
 export { byteLengthOf, dtypeLayout, isBlockDType } from "./dtype";
 export * from "./errors";
+export { gpujsVersion } from "./gpujs/gpujs-version";
 export type {
   ArrayArgument,
   KernelArgument,

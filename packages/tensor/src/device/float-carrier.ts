@@ -10,7 +10,7 @@ import { elementsIn } from "./host-elements";
  */
 
 /** Integers up to this size are exact in float32; larger ones would silently lose their low bits. */
-export const maximumExactInteger = 2 ** 24;
+const maximumExactInteger = 2 ** 24;
 
 /** Bytes of host memory that one float32 carries. */
 export function carriedBytes(dtype: DType): number {

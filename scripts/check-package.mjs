@@ -8,9 +8,10 @@ import { join } from "node:path";
 
 /** Megabytes that a package and all that it brings may take on disk, source maps included. */
 const maximumMegabytes = {
-  "@x/tensor": 3,
-  "@x/kvcache": 3.5,
-  "@x/models": 6,
+  "@x/tensor": 4,
+  "@x/attention-linear": 4.5,
+  "@x/kvcache": 4.5,
+  "@x/models": 7,
   "@x/paged-scheduler": 1,
 };
 

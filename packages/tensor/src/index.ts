@@ -37,9 +37,11 @@ export { elu, erf, gelu, relu, sigmoid, silu, softplus, tanh } from "./ops/activ
 export type { ArgMaxOptions } from "./ops/arg-max";
 export { argmax, argmin } from "./ops/arg-max";
 export { assign } from "./ops/assign";
+export type { AxisOptions } from "./ops/axis-options";
 export { add, div, maximum, minimum, mod, mul, pow, sub } from "./ops/binary";
 export type { Operand } from "./ops/binary-operation";
 export { cast, type PlainDType } from "./ops/cast";
+export type { CausalConv1dOptions } from "./ops/causal-conv1d";
 export { causalConv1d } from "./ops/causal-conv1d";
 export {
   equal,
@@ -80,11 +82,13 @@ export type { LayerNormOptions } from "./ops/layer-norm";
 export { layerNorm } from "./ops/layer-norm";
 export { linear } from "./ops/linear";
 export { matmul } from "./ops/matmul";
+export type { OneHotOptions } from "./ops/one-hot";
 export { oneHot } from "./ops/one-hot";
 export type { Implementation } from "./ops/operation";
+export type { FlipOptions, PadOptions } from "./ops/pad";
 export { flip, pad } from "./ops/pad";
-export type { RandomOptions } from "./ops/random";
-export { normal, uniform } from "./ops/random";
+export type { NormalOptions, RandomOptions, UniformOptions } from "./ops/random";
+export { normal, normalNumbers, uniform } from "./ops/random";
 export type { ReductionOptions } from "./ops/reduce-operation";
 export type { NormOptions, VarianceOptions } from "./ops/reductions";
 export { all, any, logsumexp, max, mean, min, norm, prod, sum, variance } from "./ops/reductions";
@@ -116,7 +120,7 @@ export {
   square,
 } from "./ops/unary";
 export { where } from "./ops/where";
-export type { AdamOptions } from "./optimizers/adam";
+export type { AdamOptions, StepScale } from "./optimizers/adam";
 export { Adam, AdamW, RAdam } from "./optimizers/adam";
 export type { ClippedGradients } from "./optimizers/clipping";
 export { clipByGlobalNorm, clipByValue } from "./optimizers/clipping";
@@ -135,3 +139,4 @@ export { Tensor } from "./tensor";
 export type { WarningHandler } from "./warnings";
 export { setWarningHandler } from "./warnings";
 export type { WasmBuild } from "./wasm/kernel-module";
+export type { GpuLimits } from "./webgpu/gpu-limits";

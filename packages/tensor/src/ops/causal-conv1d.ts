@@ -76,19 +76,24 @@ function weightGradient(input: Tensor, width: number, gradient: Tensor): Tensor 
   return stack(taps, { axis: 1 });
 }
 
+/** Settings of {@link causalConv1d}. */
+export interface CausalConv1dOptions {
+  /** float32 `[C]`, added to each channel. Default: none. */
+  readonly bias?: Tensor;
+}
+
 /**
  * Causal depthwise convolution over time: each channel has a filter of its own, and sees only the
  * present and the past, `y[b, c, t] = bias[c] + Σₖ weight[c, k] · x[b, c, t - (K - 1) + k]`.
  *
  * @param input - float32 `[B, C, T]`.
  * @param weight - float32 `[C, K]`; `weight[:, K - 1]` meets the present.
- * @param options.bias - float32 `[C]`.
  * @returns float32 `[B, C, T]`.
  */
 export function causalConv1d(
   input: Tensor,
   weight: Tensor,
-  { bias }: { bias?: Tensor } = {},
+  { bias }: CausalConv1dOptions = {},
 ): Tensor {
   const convolved = runSingle(causalConv1dOperation, [input, weight], undefined);
   if (bias === undefined) return convolved;

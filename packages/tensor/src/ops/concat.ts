@@ -2,6 +2,7 @@ import { ShapeError } from "../errors";
 import type { KernelSource } from "../gpujs/kernel-source";
 import { formatShape, resolveAxis, sameShape, sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
+import type { AxisOptions } from "./axis-options";
 import { cast } from "./cast";
 import { forEachRowBlock } from "./launch-flat";
 import { type GpujsContext, type Operation, partOf, runSingle } from "./operation";
@@ -116,10 +117,10 @@ function joinPair(
  * Tensors one behind the other along dimension `axis`.
  *
  * @param tensors - One at least, of equal sizes in the other dimensions; dtypes are promoted.
- * @param axis - Default 0; negative from the end.
+ * @param options - `axis`: default 0.
  * @throws {ShapeError} when there is no tensor, or the other sizes differ.
  */
-export function concat(tensors: readonly Tensor[], { axis = 0 }: { axis?: number } = {}): Tensor {
+export function concat(tensors: readonly Tensor[], { axis = 0 }: AxisOptions = {}): Tensor {
   const [first] = tensors;
   if (first === undefined) throw new ShapeError("concat: no tensor given; pass one at least");
   const resolved = resolveAxis("concat", axis, first.rank);
@@ -144,7 +145,7 @@ export function concat(tensors: readonly Tensor[], { axis = 0 }: { axis?: number
 }
 
 /** Tensors of one shape side by side along a new dimension `axis` (default 0). */
-export function stack(tensors: readonly Tensor[], { axis = 0 }: { axis?: number } = {}): Tensor {
+export function stack(tensors: readonly Tensor[], { axis = 0 }: AxisOptions = {}): Tensor {
   const [first] = tensors;
   if (first === undefined) throw new ShapeError("stack: no tensor given; pass one at least");
   const resolved = resolveAxis("stack", axis, first.rank + 1);
@@ -165,7 +166,7 @@ export function stack(tensors: readonly Tensor[], { axis = 0 }: { axis?: number 
 export function split(
   input: Tensor,
   parts: number | readonly number[],
-  { axis = 0 }: { axis?: number } = {},
+  { axis = 0 }: AxisOptions = {},
 ): Tensor[] {
   const resolved = resolveAxis("split", axis, input.rank);
   const size = input.shape[resolved] ?? 0;

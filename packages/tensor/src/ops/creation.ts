@@ -20,23 +20,32 @@ export interface CreationOptions {
 export type NestedArray = number | boolean | readonly NestedArray[];
 
 /**
- * A tensor with the given elements, copied: nested arrays carry their shape, flat ones take it as
- * an argument.
+ * A tensor with the elements of nested arrays, copied; they carry its shape.
  *
- * @param values - Nested arrays; or, with `shape`, one number per element in row-major order
- * (`float32`, `int32`, `bool`), one 16-bit pattern per element (`float16`, `bfloat16`), or the raw
- * bytes (block formats).
- * @param shape - Sizes, outermost first.
- * @param options - Where it lives. The dtype of nested truth values is `bool`, else `float32`.
- * @throws {ShapeError} when `values` has another length than `shape` needs, or rows differ.
+ * @param values - Numbers or truth values, rows of equal length.
+ * @param options - Where it lives. The dtype of truth values is `bool`, else `float32`.
+ * @throws {ShapeError} when rows differ in length.
  *
  * @example
  * ```ts
  * using identity = tensor([[1, 0], [0, 1]], { device });
- * using same = tensor(new Float32Array([1, 0, 0, 1]), [2, 2], { device });
  * ```
  */
 export function tensor(values: NestedArray, options?: CreationOptions): Tensor;
+/**
+ * A tensor with the given elements, copied.
+ *
+ * @param values - One number per element in row-major order (`float32`, `int32`, `bool`), one 16-bit
+ * pattern per element (`float16`, `bfloat16`), or the raw bytes (block formats).
+ * @param shape - Sizes, outermost first.
+ * @param options - Where it lives and as what. Default dtype `float32`.
+ * @throws {ShapeError} when `values` has another length than `shape` needs.
+ *
+ * @example
+ * ```ts
+ * using identity = tensor(new Float32Array([1, 0, 0, 1]), [2, 2], { device });
+ * ```
+ */
 export function tensor(values: ArrayLike<number>, shape: Shape, options?: CreationOptions): Tensor;
 export function tensor(
   values: NestedArray | ArrayLike<number>,
@@ -141,9 +150,8 @@ export function empty(shape: Shape, { device, dtype = "float32" }: CreationOptio
 }
 
 /**
- * Numbers from `start` (included) to `stop` (excluded), `step` apart.
+ * Numbers from `start` (included) to `stop` (excluded), `step` apart, as float32 by default.
  *
- * @param options.dtype - Default `float32`.
  * @throws {OutOfRangeError} when `step` is 0 or a number is not finite.
  */
 export function arange(

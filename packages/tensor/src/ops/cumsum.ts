@@ -1,6 +1,7 @@
 import type { KernelSource } from "../gpujs/kernel-source";
 import { resolveAxis } from "../shape";
 import type { Tensor } from "../tensor";
+import type { AxisOptions } from "./axis-options";
 import { cast } from "./cast";
 import { assertShapes } from "./checks";
 import { forEachRowBlock } from "./launch-flat";
@@ -53,10 +54,10 @@ const cumsumOperation: Operation<undefined, [Tensor], [Tensor]> = {
  * Sum of the elements up to each one along a dimension.
  *
  * @param input - A plain dtype, at least one dimension; integers and `bool` give int32.
- * @param options.axis - Default -1.
+ * @param options - `axis`: default -1.
  * @returns Same shape.
  */
-export function cumsum(input: Tensor, { axis = -1 }: { axis?: number } = {}): Tensor {
+export function cumsum(input: Tensor, { axis = -1 }: AxisOptions = {}): Tensor {
   assertShapes("cumsum", input.rank > 0, "use at least one dimension", input);
   const resolved = resolveAxis("cumsum", axis, input.rank);
   using operand = cast(input, reducedDType(promotedDType("cumsum", input.dtype)));

@@ -2,6 +2,7 @@ import { ShapeError } from "../errors";
 import type { KernelSource } from "../gpujs/kernel-source";
 import { formatShape, resolveAxis, sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
+import type { AxisOptions } from "./axis-options";
 import { assertIndexes, assertShapes } from "./checks";
 import { forEachRowBlock } from "./launch-flat";
 import { type Operation, partOf, rowsOf, runSingle } from "./operation";
@@ -130,11 +131,11 @@ const takeOperation: Operation<undefined, [Tensor, Tensor], [Tensor]> = {
  *
  * @param input - A plain dtype.
  * @param indices - int32, any shape.
- * @param axis - Default 0.
+ * @param options - `axis`: default 0.
  * @returns The shape of `input` with dimension `axis` replaced by the shape of `indices`.
  * @throws {OutOfRangeError} when an index is outside the dimension.
  */
-export function take(input: Tensor, indices: Tensor, { axis = 0 }: { axis?: number } = {}): Tensor {
+export function take(input: Tensor, indices: Tensor, { axis = 0 }: AxisOptions = {}): Tensor {
   assertShapes("take", input.rank > 0, "use at least one dimension", input);
   const resolved = resolveAxis("take", axis, input.rank);
   assertIndexes("take", "index", indices, input.shape[resolved] ?? 0);

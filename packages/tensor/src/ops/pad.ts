@@ -4,17 +4,28 @@ import type { Tensor } from "../tensor";
 import { concat } from "./concat";
 import { full } from "./creation";
 
+/** Settings of {@link pad}. */
+export interface PadOptions {
+  /** What is put around. Default 0. */
+  readonly value?: number;
+}
+
+/** Settings of {@link flip}. */
+export interface FlipOptions {
+  /** The dimensions that are reversed. Default: all. */
+  readonly axis?: number | readonly number[];
+}
+
 /**
  * The tensor with a constant around it.
  *
  * @param widths - For each dimension, how many elements before and after.
- * @param options.value - What is put there. Default 0.
  * @throws {ShapeError} unless there is a pair for each dimension.
  */
 export function pad(
   input: Tensor,
   widths: readonly (readonly number[])[],
-  { value = 0 }: { value?: number } = {},
+  { value = 0 }: PadOptions = {},
 ): Tensor {
   if (widths.length !== input.rank || widths.some((pair) => pair.length !== 2)) {
     throw new ShapeError(
@@ -48,7 +59,7 @@ function block(like: Tensor, axis: number, width: number, value: number): Tensor
 }
 
 /** The elements in reverse along `axis` (default: every dimension), as a view. */
-export function flip(input: Tensor, { axis }: { axis?: number | readonly number[] } = {}): Tensor {
+export function flip(input: Tensor, { axis }: FlipOptions = {}): Tensor {
   const named = axis === undefined ? input.shape.map((_, one) => one) : [axis].flat();
   let result = input.alias();
   for (const one of named) {

@@ -9,6 +9,22 @@ export interface RandomOptions extends Omit<CreationOptions, "dtype"> {
   readonly seed: number;
 }
 
+/** Settings of {@link uniform}. */
+export interface UniformOptions extends RandomOptions {
+  /** The smallest number. Default 0. */
+  readonly low?: number;
+  /** What every number is below. Default 1. */
+  readonly high?: number;
+}
+
+/** Settings of {@link normal}. */
+export interface NormalOptions extends RandomOptions {
+  /** Default 0. */
+  readonly mean?: number;
+  /** Standard deviation. Default 1. */
+  readonly deviation?: number;
+}
+
 /**
  * 32-bit permuted congruential generator PCG-RXS-M-XS (O'Neill 2014, HMC-CS-2014-0905), with a
  * state that is spread from the seed by the generator itself.
@@ -32,12 +48,10 @@ function unitInterval(word: number): number {
 
 /**
  * Numbers spread evenly over `low` (included) to `high` (excluded).
- *
- * @param options.low - Default 0. @param options.high - Default 1.
  */
 export function uniform(
   shape: Shape,
-  { seed, low = 0, high = 1, ...creation }: RandomOptions & { low?: number; high?: number },
+  { seed, low = 0, high = 1, ...creation }: UniformOptions,
 ): Tensor {
   const source = integers(seed);
   const values = Float32Array.from(
@@ -48,29 +62,30 @@ export function uniform(
 }
 
 /**
- * Numbers of a normal distribution (Box and Muller 1958).
+ * `count` numbers of the standard normal distribution on the host (Box and Muller 1958): those of
+ * {@link normal}.
  *
- * @param options.mean - Default 0. @param options.deviation - Standard deviation. Default 1.
+ * @param seed - An integer of 0 or more.
+ */
+export function normalNumbers(count: number, seed: number): Float32Array<ArrayBuffer> {
+  const source = integers(seed);
+  const values = new Float32Array(count);
+  for (let index = 0; index < count; index += 2) {
+    const radius = Math.sqrt(-2 * Math.log(1 - unitInterval(source.next().value)));
+    const angle = 2 * Math.PI * unitInterval(source.next().value);
+    values[index] = radius * Math.cos(angle);
+    if (index + 1 < count) values[index + 1] = radius * Math.sin(angle);
+  }
+  return values;
+}
+
+/**
+ * Numbers of a normal distribution.
  */
 export function normal(
   shape: Shape,
-  {
-    seed,
-    mean = 0,
-    deviation = 1,
-    ...creation
-  }: RandomOptions & {
-    mean?: number;
-    deviation?: number;
-  },
+  { seed, mean = 0, deviation = 1, ...creation }: NormalOptions,
 ): Tensor {
-  const source = integers(seed);
-  const values = new Float32Array(sizeOf(shape));
-  for (let index = 0; index < values.length; index += 2) {
-    const radius = Math.sqrt(-2 * Math.log(1 - unitInterval(source.next().value)));
-    const angle = 2 * Math.PI * unitInterval(source.next().value);
-    values[index] = mean + deviation * radius * Math.cos(angle);
-    if (index + 1 < values.length) values[index + 1] = mean + deviation * radius * Math.sin(angle);
-  }
+  const values = normalNumbers(sizeOf(shape), seed).map((value) => mean + deviation * value);
   return tensor(values, shape, creation);
 }

@@ -15,8 +15,8 @@ export interface AdamOptions {
   readonly weightDecay?: number;
 }
 
-/** What the variants differ in, for one step. */
-interface StepScale {
+/** Factors of one step in which the variants of Adam differ. */
+export interface StepScale {
   readonly stepSize: number;
   readonly secondScale: number;
 }

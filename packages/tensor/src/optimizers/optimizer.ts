@@ -113,10 +113,12 @@ export abstract class Optimizer implements Disposable {
     this.#step = step;
   }
 
+  /** Frees what the optimizer remembers; the parameters stay. */
   dispose(): void {
     for (const slot of this.#slots.values()) slot.dispose();
   }
 
+  /** As `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -48,7 +48,7 @@ export interface WgslKernel {
 }
 
 /** gpu.js's kernel class for WebGL2, as far as it translates. */
-export interface GlslKernel {
+interface GlslKernel {
   readonly compiledFragmentShader: string;
   readonly argumentNames: readonly string[];
   build(...values: readonly unknown[]): void;

@@ -1,7 +1,9 @@
 import { DeviceError } from "../errors";
 import { supportedBuild, type WasmBuild } from "../wasm/kernel-module";
 import { WasmDevice } from "../wasm/wasm-device";
-import { describeAdapter, findAdapter, isEmulated } from "../webgpu/find-adapter";
+import { createGlContext, describeGpu, releaseGlContext } from "../webgl/gl-context";
+import type { GlLimits } from "../webgl/webgl-device";
+import { describeAdapter, findAdapter, isEmulated, isEmulatedGpu } from "../webgpu/find-adapter";
 import type { GpuLimits } from "../webgpu/gpu-limits";
 import { CpuDevice } from "./cpu-device";
 import type { Device, DeviceName, KernelChoice } from "./device";
@@ -15,9 +17,10 @@ export interface DeviceOptions {
    */
   readonly build?: WasmBuild;
   /**
-   * On `webgpu` only: limits lower than the adapter's, to see how a program does on a smaller GPU.
+   * On `webgpu` and `webgl` only: limits lower than the GPU's, to see how a program does on a
+   * smaller one.
    */
-  readonly limits?: Partial<GpuLimits>;
+  readonly limits?: Partial<GpuLimits & GlLimits>;
 }
 
 /** Whether a device can be made here, and why not. */
@@ -60,8 +63,10 @@ export async function createDevice(
         throw new DeviceError("wasm: this engine has no WebAssembly; use the cpu device");
       }
       return WasmDevice.create(kernels, build);
-    case "webgl":
-      throw new DeviceError(`${name}: not in this release; use cpu or wasm`, { name });
+    case "webgl": {
+      const { WebGlDevice } = await import("../webgl/webgl-device");
+      return WebGlDevice.create(limits);
+    }
     case "webgpu": {
       const { WebGpuDevice } = await import("../webgpu/webgpu-device");
       return WebGpuDevice.create(kernels, limits);
@@ -86,9 +91,25 @@ export async function availableDevices(): Promise<DeviceAvailability[]> {
   return [
     { name: "cpu", available: true, reason: "kernels: gpujs" },
     { name: "wasm", available: hasWasm, reason: wasmReason },
-    { name: "webgl", available: false, reason: "not in this release" },
+    webGlAvailability(),
     await webGpuAvailability(),
   ];
+}
+
+function webGlAvailability(): DeviceAvailability {
+  try {
+    const context = createGlContext();
+    const gpu = describeGpu(context);
+    releaseGlContext(context);
+    return {
+      name: "webgl",
+      available: true,
+      reason: `kernels: gpujs, on ${gpu}`,
+      isEmulated: isEmulatedGpu(gpu),
+    };
+  } catch (error) {
+    return { name: "webgl", available: false, reason: (error as Error).message };
+  }
 }
 
 async function webGpuAvailability(): Promise<DeviceAvailability> {

@@ -1,5 +1,5 @@
 /** The modes of gpu.js that these devices use. */
-export type GpuMode = "cpu" | "webasm" | "webgl2" | "headlessgl" | "webgpu";
+export type GpuMode = "cpu" | "webasm";
 
 /** A compiled kernel: called with numbers and inputs, it returns rows of rows. */
 export interface GpuKernel {
@@ -16,8 +16,13 @@ interface GpuKernelSettings {
   readonly dynamicArguments: boolean;
   readonly loopMaxIterations: number;
   readonly precision: "single";
-  readonly pipeline?: boolean;
-  readonly immutable?: boolean;
+}
+
+interface GlKernelSettings extends GpuKernelSettings {
+  readonly context: WebGL2RenderingContext;
+  readonly canvas: HTMLCanvasElement | OffscreenCanvas;
+  /** `precision` keeps small outputs from being computed in fewer bits. */
+  readonly tactic: "precision";
 }
 
 interface Gpu {
@@ -42,6 +47,14 @@ export interface WgslKernel {
   build(...values: readonly unknown[]): Promise<void>;
 }
 
+/** gpu.js's kernel class for WebGL2, as far as it translates. */
+interface GlslKernel {
+  readonly compiledFragmentShader: string;
+  readonly argumentNames: readonly string[];
+  build(...values: readonly unknown[]): void;
+  destroy(): void;
+}
+
 /**
  * The part of gpu.js that is used here. Its own declarations are narrower than what it takes: they
  * leave out typed arrays as inputs, and kernels as text with a list of argument types.
@@ -50,6 +63,10 @@ export interface GpuModule {
   readonly GPU: new (settings: { mode: GpuMode }) => Gpu;
   readonly Input: new (value: ArrayLike<number>, sizes: readonly number[]) => object;
   readonly WebGPUKernel: new (source: string, settings: GpuKernelSettings) => WgslKernel;
+  readonly WebGL2Kernel: {
+    readonly isSupported: boolean;
+    new (source: string, settings: GlKernelSettings): GlslKernel;
+  };
 }
 
 /** Loads gpu.js, which is large, only when a device is made. */

@@ -1,6 +1,7 @@
 import { KernelError } from "../errors";
 import { type GpuModule, loadGpuModule, type WgslKernel } from "./gpu-module";
 import { argumentTypes, type KernelSource, loopMaxIterations } from "./kernel-source";
+import { withJavaScriptArithmetic } from "./wgsl-arithmetic";
 
 /** A gpu.js kernel as WGSL. */
 export interface WgslProgram {
@@ -81,13 +82,13 @@ function programOf(
     "}\n@group(0) @binding(0)",
     "  firstResult : u32,\n  firstX : u32,\n  firstY : u32,\n  firstZ : u32,\n}\n@group(0) @binding(0)",
   );
+  replace(
+    "(@builtin(global_invocation_id) gid : vec3<u32>) {",
+    "(@builtin(global_invocation_id) id : vec3<u32>) {\n  let gid = id + vec3<u32>(params.firstX, params.firstY, params.firstZ);",
+  );
   if (rank === 1) {
     replace("i32 = i32(flat_index);", "i32 = i32(flat_index + params.firstResult);");
   } else {
-    replace(
-      "(@builtin(global_invocation_id) gid : vec3<u32>) {",
-      "(@builtin(global_invocation_id) id : vec3<u32>) {\n  let gid = id + vec3<u32>(params.firstX, params.firstY, params.firstZ);",
-    );
     replace(
       "i32(gid.x + params.outputX * (gid.y + params.outputY * gid.z));",
       "i32(params.firstResult + gid.x + params.outputX * (gid.y + params.outputY * gid.z));",
@@ -108,13 +109,8 @@ function programOf(
       `let word = ${element};\n  return f32((user_${array.name}[word >> 1u] >> ((word & 1u) * 16u)) & 0xffffu);`,
     );
   });
-  // gpu.js writes the largest finite number for Infinity; as a constant, WGSL has no other.
-  if (code.includes(finiteInfinity)) {
-    code = code.replaceAll(finiteInfinity, "bitcast<f32>(infinityBits)");
-    code = `var<private> infinityBits : u32 = 0x7f800000u;\n${code}`;
-  }
   return {
-    code,
+    code: withJavaScriptArithmetic(code),
     workgroupSize: kernel.workgroupSize,
     parameterBytes: Math.ceil((originOffset + 16) / 16) * 16,
     arrayOffsets: arrayArgs.map(({ dimsOffset }) => dimsOffset),
@@ -122,5 +118,3 @@ function programOf(
     originOffset,
   };
 }
-
-const finiteInfinity = "0x1.fffffep+127";

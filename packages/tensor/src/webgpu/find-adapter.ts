@@ -51,7 +51,12 @@ export async function findAdapter(): Promise<GPUAdapter> {
 
 /** Whether `adapter` is emulated on the processor. */
 export function isEmulated({ info }: GPUAdapter): boolean {
-  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe/i.test(nameOf(info));
+  return info.isFallbackAdapter || isEmulatedGpu(nameOf(info));
+}
+
+/** Whether this is the name of a GPU that is emulated on the processor. */
+export function isEmulatedGpu(name: string): boolean {
+  return /swiftshader|llvmpipe|lavapipe/i.test(name);
 }
 
 /** An adapter in words. */

@@ -172,14 +172,18 @@ export class WebGpuDevice extends Device {
   }
 
   async #readBytes(tensor: Tensor): Promise<Uint8Array<ArrayBuffer>> {
-    using dense = contiguous(tensor);
+    const dense = contiguous(tensor);
     const { gpuBuffer, first, count, elementBytes } = rangeOf(sliceOf(dense));
     const byteLength = count * elementBytes;
-    if (byteLength === 0) return new Uint8Array(0);
     const wholeWords = Math.ceil(byteLength / 4) * 4;
+    const pending =
+      byteLength === 0
+        ? Promise.resolve(new ArrayBuffer(0))
+        : this.#queue.read(gpuBuffer, first * elementBytes, wholeWords);
+    // The copy is under way; what comes after may have the memory.
+    dense.dispose();
     try {
-      const memory = await this.#queue.read(gpuBuffer, first * elementBytes, wholeWords);
-      return new Uint8Array(memory, 0, byteLength);
+      return new Uint8Array(await pending, 0, byteLength);
     } catch (cause) {
       // A lost device aborts its reads a moment before it says that it is lost.
       const settled = new Promise<undefined>((resolve) => setTimeout(resolve, 100));

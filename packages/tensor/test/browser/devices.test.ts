@@ -6,9 +6,16 @@ describe("availableDevices", () => {
   it("finds every device in Chromium, and says that the GPU is emulated", async () => {
     const devices = await availableDevices();
     const names = devices.filter(({ available }) => available).map(({ name }) => name);
-    expect(names).toEqual(["cpu", "wasm", "webgpu"]);
+    expect(names).toEqual(["cpu", "wasm", "webgl", "webgpu"]);
     expect(devices[1]?.reason).toMatch(/simd/);
-    expect(devices[3]).toMatchObject({ isEmulated: true, reason: /wgsl.*swiftshader/i });
+    expect(devices[2]).toMatchObject({
+      isEmulated: true,
+      reason: expect.stringMatching(/gpujs.*swiftshader/i),
+    });
+    expect(devices[3]).toMatchObject({
+      isEmulated: true,
+      reason: expect.stringMatching(/wgsl.*swiftshader/i),
+    });
   });
 });
 

@@ -25,9 +25,14 @@ ${firsts.join("\n")}
 ${bindings.join("\n")}
 var<workgroup> shared_values : array<f32, ${threads}>;
 
-// Comparing with itself would do, but compilers may assume that there is no NaN.
+// Comparing with itself would do, but compilers may assume that there is no NaN; exp need not keep it.
 fn is_nan(value : f32) -> bool {
   return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn exponential(value : f32) -> f32 {
+  if (is_nan(value)) { return value; }
+  return exp(value);
 }
 
 fn larger(left : f32, right : f32) -> f32 {
@@ -80,9 +85,9 @@ const softmaxCode = () => `${prologue(["x"])}
   ${eachColumn} { own = larger(own, x[input_row + column]); }
   let maximum = maximum_of(thread, own);
   var sum = 0.0;
-  ${eachColumn} { sum += exp(x[input_row + column] - maximum); }
+  ${eachColumn} { sum += exponential(x[input_row + column] - maximum); }
   let total = total_of(thread, sum);
-  ${eachColumn} { result[result_row + column] = exp(x[input_row + column] - maximum) / total; }
+  ${eachColumn} { result[result_row + column] = exponential(x[input_row + column] - maximum) / total; }
 }`;
 
 const rmsNormCode = () => `${prologue(["x", "weight"])}

@@ -1,0 +1,4 @@
+import { gpuCases } from "./support/devices";
+import { webGpuSuite } from "./tables/webgpu-suite";
+
+webGpuSuite(gpuCases.find(({ kernels }) => kernels === "wgsl")!);

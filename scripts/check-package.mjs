@@ -6,11 +6,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Megabytes that a package and all that it brings may take on disk, source maps included. */
+/** Megabytes that a package and all it brings may take on disk, source maps included: no binaries. */
 const maximumMegabytes = {
-  "@x/tensor": 3,
-  "@x/kvcache": 3.5,
-  "@x/models": 6,
+  "@x/tensor": 6,
+  "@x/kvcache": 6.5,
+  "@x/models": 9,
   "@x/paged-scheduler": 1,
 };
 

@@ -69,6 +69,8 @@ def layout() -> dict:
     return {
         "b.weight": torch.arange(6, dtype=torch.float32).reshape(2, 3) / 8,
         "a.ids": torch.tensor([3, -1, 2**31 - 1], dtype=torch.int32),
+        "z.brain": torch.tensor([1.5, -3e38], dtype=torch.bfloat16),
+        "mask": torch.tensor([True, False, True]),
         "z.half": torch.tensor([1.5, -0.25, 65504.0], dtype=torch.float16),
         "a.weight": torch.tensor([1.0]),
         'quote " backslash \\ tab \t': torch.tensor(2.0),

@@ -3,6 +3,7 @@ import {
   createDevice,
   type Device,
   DTypeError,
+  init,
   OutOfRangeError,
   openSafetensors,
   SafetensorsError,
@@ -26,7 +27,7 @@ function numbersOf({ values }: Expected): number[] {
   return values.map((value) => (typeof value === "string" ? special[value]! : Number(value)));
 }
 
-/** The value of a half-precision pattern, by the definition of IEEE 754. */
+/** The value of a 16-bit pattern with a 5-bit exponent, by the definition of IEEE 754. */
 function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
@@ -56,7 +57,6 @@ describe("a file that PyTorch wrote", () => {
 
   const dtypes = {
     float32: "float32",
-    bfloat16: "float32",
     "float64 exact": "float32",
     int64: "int32",
     int32: "int32",
@@ -66,7 +66,7 @@ describe("a file that PyTorch wrote", () => {
     uint16: "int32",
     uint32: "int32",
     uint64: "int32",
-    bool: "int32",
+    bool: "bool",
     scalar: "float32",
     empty: "float32",
     "größe 🙂": "float32",
@@ -86,6 +86,14 @@ describe("a file that PyTorch wrote", () => {
     expect(tensor.dtype).toBe("float16");
     const values = [...(await tensor.data())].map(halfToNumber);
     expect(values).toEqual(numbersOf(expected.float16!).map(Math.fround));
+  });
+
+  it("reads bfloat16 as it is: the upper half of a float32", async () => {
+    using tensor = await file.read("bfloat16", { device });
+    expect(tensor.dtype).toBe("bfloat16");
+    const bits = Uint32Array.from(await tensor.data(), (half) => half * 2 ** 16);
+    const values = [...new Float32Array(bits.buffer)];
+    expect(values).toEqual(numbersOf(expected.bfloat16!).map(Math.fround));
   });
 
   it("refuses what does not fit, unless rounding is allowed", async () => {
@@ -127,6 +135,16 @@ describe("a file that PyTorch wrote", () => {
   it("says which names there are", () => {
     expect(() => file.entry("weight")).toThrow(SafetensorsError);
     expect(() => file.entry("weight")).toThrow(/no tensor "weight"; it has .* and 16 more/);
+  });
+
+  it("puts tensors on the default device", async () => {
+    await expect(file.read("int32")).rejects.toThrow(/call init\(\) first/);
+    const { default: cpu } = await init({ devices: ["cpu"] });
+    using tensor = await file.read("int32");
+    expect(tensor.device).toBe(cpu);
+    using named = await file.read("int32", { device: "cpu" });
+    expect(named.device).toBe(cpu);
+    cpu.dispose();
   });
 
   it("keeps no tensor behind", () => {

@@ -37,8 +37,8 @@ describe("a URL", () => {
   async function serve(answers: readonly Answer[]) {
     const device = await createDevice("cpu");
     const values = Float32Array.from({ length: 40_000 }, (_, index) => index);
-    const a = tensor(values, [40_000], { device });
-    const b = tensor([1, 2, 3], [3], { device });
+    using a = tensor(values, [40_000], { device });
+    using b = tensor([1, 2, 3], [3], { device });
     const bytes = await writeSafetensors({ a, b });
     const ranges: (string | undefined)[] = [];
     const server = createServer((request, response) => {
@@ -183,6 +183,6 @@ describe("a URL", () => {
     const read = file.read("b", { device, signal: controller.signal });
     setTimeout(() => controller.abort(new Error("enough")), 20);
     await expect(read).rejects.toThrow("enough");
-    expect(device.memory().tensors).toBe(2);
+    expect(device.memory().tensors).toBe(0);
   });
 });

@@ -31,11 +31,11 @@ export function decodeEntry(
     case "F16":
       return { dtype: "float16", values: new Uint16Array(buffer) };
     case "BF16":
-      return { dtype: "float32", values: widened(new Uint16Array(buffer)) };
+      return { dtype: "bfloat16", values: new Uint16Array(buffer) };
     case "I32":
       return { dtype: "int32", values: new Int32Array(buffer) };
     case "BOOL":
-      return { dtype: "int32", values: truths(entry, new Uint8Array(buffer)) };
+      return { dtype: "bool", values: truths(entry, new Uint8Array(buffer)) };
     case "I8":
       return { dtype: "int32", values: Int32Array.from(new Int8Array(buffer)) };
     case "U8":
@@ -72,16 +72,10 @@ function narrowed(
   );
 }
 
-/** A bfloat16 is the upper half of a float32. */
-function widened(halves: Uint16Array): Float32Array {
-  const bits = Uint32Array.from(halves, (half) => half * 2 ** 16);
-  return new Float32Array(bits.buffer);
-}
-
-function truths(entry: SafetensorsEntry, bytes: Uint8Array): Int32Array {
+function truths(entry: SafetensorsEntry, bytes: Uint8Array): Uint8Array {
   const index = bytes.findIndex((byte) => byte > 1);
   if (index !== -1) throw notFitting(entry, index, bytes[index], "0 or 1");
-  return Int32Array.from(bytes);
+  return bytes;
 }
 
 /** @param bits - Unsigned numbers, seen as signed ones. */

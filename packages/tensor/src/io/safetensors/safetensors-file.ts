@@ -1,6 +1,6 @@
-import type { Device } from "../../device/device";
-import { tensor } from "../../ops/creation";
-import type { Tensor } from "../../tensor";
+import type { Device, DeviceName } from "../../device/device";
+import { resolveDevice } from "../../device/live-devices";
+import { Tensor } from "../../tensor";
 import { type ByteSource, readRange, sourceFromBlob, sourceFromBytes } from "../byte-source";
 import { SafetensorsError } from "../errors";
 import { sourceFromUrl, type UrlOptions } from "../url-source";
@@ -9,8 +9,10 @@ import { quote, readHeader, type SafetensorsEntry, type SafetensorsHeader } from
 
 /** Where and how {@link SafetensorsFile.read} makes a tensor. */
 export interface ReadTensorOptions {
-  /** Where the tensor lives. */
-  readonly device: Device;
+  /**
+   * A device, or the name of one that `init()` made. Default: the device that `init()` chose.
+   */
+  readonly device?: Device | DeviceName;
   /**
    * Rounds F64 elements to the nearest float32. Default `false`: they are refused unless exact.
    */
@@ -65,8 +67,8 @@ export class SafetensorsFile {
   /**
    * Reads one tensor, and only its bytes.
    *
-   * F32 and F64 become float32, F16 float16, BF16 float32; integers become int32, BOOL int32 of
-   * 0 and 1. Nothing is rounded, unless `allowRounding` says so.
+   * F16, BF16 and BOOL become float16, bfloat16 and bool, F32 and F64 float32, integers int32.
+   * Nothing is rounded, unless `allowRounding` says so.
    *
    * @throws {SafetensorsError} when there is none of that name.
    * @throws {DTypeError} when no dtype of a tensor holds its elements: take {@link readBytes}.
@@ -75,13 +77,14 @@ export class SafetensorsFile {
    */
   async read(
     name: string,
-    { device, allowRounding = false, signal }: ReadTensorOptions,
+    { device: where, allowRounding = false, signal }: ReadTensorOptions = {},
   ): Promise<Tensor> {
-    device.assertUsable();
+    const device = resolveDevice(where);
     const entry = this.entry(name);
     const bytes = await this.#read(entry, signal);
     const { dtype, values } = decodeEntry(entry, bytes, allowRounding);
-    return tensor(values, entry.shape, { device, dtype });
+    device.assertUsable();
+    return Tensor.from(device, dtype, entry.shape, values);
   }
 
   /**

@@ -19,7 +19,9 @@ export interface WriteSafetensorsOptions {
 const fileDTypes: Partial<Record<DType, SafetensorsDType>> = {
   float32: "F32",
   float16: "F16",
+  bfloat16: "BF16",
   int32: "I32",
+  bool: "BOOL",
 };
 
 interface PlannedTensor {
@@ -92,7 +94,7 @@ function planTensor(name: string, tensor: Tensor): PlannedTensor {
   const byteLength = dtype && safetensorsByteLength(dtype, tensor.shape);
   if (dtype === undefined || byteLength === undefined) {
     throw new DTypeError(
-      `tensor ${quote(name)} is ${tensor.dtype}, which safetensors files do not hold; write float32, float16 or int32`,
+      `tensor ${quote(name)} is ${tensor.dtype}, which safetensors files do not hold; cast it, or keep it in its own format`,
       { tensor: name, dtype: tensor.dtype },
     );
   }

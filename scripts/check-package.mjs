@@ -6,12 +6,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Megabytes that a package and all that it brings may take on disk, source maps included. */
+/** Megabytes that a package and all it brings may take on disk, source maps included: no binaries. */
 const maximumMegabytes = {
-  "@x/tensor": 4,
-  "@x/attention-linear": 4.5,
-  "@x/kvcache": 4.5,
-  "@x/models": 7,
+  "@x/tensor": 6,
+  "@x/attention-linear": 6.5,
+  "@x/flash": 6.5,
+  "@x/kvcache": 6.5,
+  "@x/models": 9,
   "@x/paged-scheduler": 1,
 };
 

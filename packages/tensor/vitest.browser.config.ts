@@ -1,7 +1,10 @@
+import { fileURLToPath } from "node:url";
 import { browserTestConfig } from "../../scripts/browser-test-config";
-import { gpujsAsShipped } from "./scripts/bundle-gpujs";
+
+/** The tests run the gpu.js that ships. */
+const gpujs = fileURLToPath(new URL("dist/gpujs.js", import.meta.url));
 
 export default {
   ...browserTestConfig("@x/tensor"),
-  resolve: { alias: [gpujsAsShipped] },
+  resolve: { alias: [{ find: /^gpu\.js$/, replacement: gpujs }] },
 };

@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Options } from "tsup";
 import { formatLicenses, type ThirdParty } from "./third-party-licenses";
 
@@ -29,12 +28,6 @@ const vendored: readonly ThirdParty[] = [
     text: readFileSync(new URL("licenses/gl-wiretap.txt", import.meta.url), "utf8"),
   },
 ];
-
-/** For tests of our sources: they run on the gpu.js that ships. */
-export const gpujsAsShipped = {
-  find: /^gpu\.js$/,
-  replacement: fileURLToPath(new URL("../dist/gpujs.js", import.meta.url)),
-};
 
 /** Leaves `gpu.js` out of our own code: it is imported from the file beside it. */
 export const gpujsBesideUs: Plugin = {

@@ -31,6 +31,15 @@ export type {
   KernelParameter,
   KernelSource,
 } from "./gpujs/kernel-source";
+export type { ByteSource } from "./io/byte-source";
+export { DataSourceError, SafetensorsError } from "./io/errors";
+export type { SafetensorsDType } from "./io/safetensors/dtypes";
+export type { SafetensorsEntry } from "./io/safetensors/header";
+export type { ReadTensorOptions, SafetensorsSource } from "./io/safetensors/safetensors-file";
+export { openSafetensors, SafetensorsFile } from "./io/safetensors/safetensors-file";
+export type { Named, WriteSafetensorsOptions } from "./io/safetensors/write-safetensors";
+export { safetensorsChunks, writeSafetensors } from "./io/safetensors/write-safetensors";
+export type { UrlOptions } from "./io/url-source";
 export { AsyncTidyError, keep, tidy } from "./lifetime";
 export type { EluOptions, GeluOptions } from "./ops/activations";
 export { elu, erf, gelu, relu, sigmoid, silu, softplus, tanh } from "./ops/activations";

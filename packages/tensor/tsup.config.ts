@@ -3,8 +3,10 @@ import { gpujsBesideUs, gpujsBundle } from "./scripts/bundle-gpujs";
 
 export default defineConfig([
   {
-    entry: ["src/index.ts"],
+    entry: ["src/index.ts", "src/kernels.ts"],
     format: ["esm", "cjs"],
+    // Both entries share one Tensor class, in CommonJS as well.
+    splitting: true,
     target: "es2022",
     sourcemap: true,
     // The other build writes there at the same time.

@@ -1,0 +1,1 @@
+export { flashForward, flashForwardScratchBytes } from "./forward";

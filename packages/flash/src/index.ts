@@ -1,0 +1,6 @@
+export type { TileSizes } from "./attention-attributes";
+export type { AttentionDropout } from "./dropout";
+export type { FlashAttentionOptions, FlashAttentionResult } from "./flash-attention";
+export { flashAttention, flashAttentionWithLogSumExp } from "./flash-attention";
+export type { CumulativeLengths } from "./layout";
+export type { AttentionWindow } from "./window";

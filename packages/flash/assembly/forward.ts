@@ -1,7 +1,7 @@
 import { dropWeights, prepareDropout, dropoutBytes } from "./dropout";
 import { exponential, Exponential, exponentialOf, logarithm } from "./exponential";
 import { keyRows, valueRows } from "./key-rows";
-import { multiply, PanelStep } from "./multiply";
+import { addRows } from "./multiply";
 import { lanes, packPanels, packQuads, quad } from "./pack";
 import { Problem, roundUp, Sequence, sequenceAt, sequenceOfUnit } from "./problem";
 import {
@@ -198,7 +198,7 @@ function attendPanel(
     weights,
   );
   if (hasModifiers(problem)) {
-    modifyScores(problem, rows, firstLane, begin, used, sequence.keyLength, weights);
+    modifyScores(problem, rows, firstLane, begin, used, sequence.keyLength, weights, 0);
   }
   if (isPartial(range, begin, used)) {
     hideScores(rows, firstLane, begin, used, f32.NEGATIVE_INFINITY, weights);
@@ -210,7 +210,7 @@ function attendPanel(
     prepareDropout(problem, batchIndex, rows, firstLane, tile.rounds);
     dropWeights(problem, rows, firstLane, begin, used, tile.rounds, weights);
   }
-  addValues(weights, tile.values + skipped * lanes * 4, used, problem.tileKeys, output, valueSize);
+  addRows(weights, tile.values + skipped * lanes * 4, used, problem.tileKeys, output, valueSize);
 }
 
 /**
@@ -282,24 +282,6 @@ function weigh(
   }
   v128.store(sum, f32x4.add(v128.load(sum), sum0));
   v128.store(sum, f32x4.add(v128.load(sum, 16), sum1), 16);
-}
-
-/** output[lane, :] += Σ_key weights[key, lane] values[key, :]. */
-function addValues(
-  weights: usize,
-  values: usize,
-  keys: i32,
-  tileKeys: i32,
-  output: usize,
-  valueSize: i32,
-): void {
-  const row: usize = valueSize * 4;
-  for (let column = 0; column < valueSize; column += lanes) {
-    const target = output + column * 4;
-    multiply<PanelStep>(weights, values, keys, target, row, true, 1);
-    multiply<PanelStep>(weights + 16, values, keys, target + quad * row, row, true, 1);
-    values += tileKeys * lanes * 4;
-  }
 }
 
 /** Divides by the sums. A row that saw nothing gives zeros, and -infinity. */

@@ -84,6 +84,8 @@ export class Sequence {
   keyLength: i32;
   /** Row of the first token in the output. */
   outputStart: i32;
+  /** Row of the first key in the gradients of keys and values. */
+  keyRow: i32;
   /** Number of the first unit of work; the one after the last sequence ends the list. */
   firstUnit: i32;
 }

@@ -32,7 +32,11 @@ export function hasModifiers(problem: Problem): bool {
   return problem.softcap != 0 || problem.slopes != 0 || problem.bias != 0 || problem.mask != 0;
 }
 
-/** Softcap, ALiBi, bias and boolean mask, in this order, on the scores of one panel. */
+/**
+ * Softcap, ALiBi, bias and boolean mask, in this order, on the scores of one panel.
+ *
+ * @param bends - Where the derivative of the softcap goes, or 0.
+ */
 export function modifyScores(
   problem: Problem,
   rows: QueryRows,
@@ -41,7 +45,9 @@ export function modifyScores(
   keys: i32,
   keyLength: i32,
   scores: usize,
+  bends: usize,
 ): void {
+  const one = f32x4.splat(1);
   const cap = f32x4.splat(problem.softcap);
   for (let half = 0; half < lanes; half += quad) {
     const lane = (firstLane + half) * 4;
@@ -52,7 +58,12 @@ export function modifyScores(
       const index = firstKey + key;
       let score = v128.load(at);
       if (problem.softcap != 0) {
-        score = f32x4.mul(hyperbolicTangent(f32x4.div(score, cap)), cap);
+        const bent = hyperbolicTangent(f32x4.div(score, cap));
+        score = f32x4.mul(bent, cap);
+        if (bends != 0) {
+          const bend = f32x4.sub(one, f32x4.mul(bent, bent));
+          v128.store(bends + key * lanes * 4 + half * 4, bend);
+        }
       }
       if (problem.slopes != 0) {
         const distance = f32x4.abs(f32x4.sub(position, f32x4.splat(index as f32)));

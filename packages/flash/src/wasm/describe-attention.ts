@@ -96,6 +96,9 @@ function logSumExpStrides({ isPacked, heads, sequences }: AttentionLayout): Prob
   return { logSumExpBatchStride: heads * length, logSumExpHeadStride: length };
 }
 
+/** Words of `Sequence` in `assembly/problem.ts`. */
+const sequenceWords = 7;
+
 /**
  * The table of sequences that the kernels read, and how many units of work they are.
  *
@@ -105,13 +108,15 @@ export function sequenceTable(
   { sequences, isPacked }: AttentionLayout,
   unitsOf: (index: number) => number,
 ): { table: Int32Array; units: number } {
-  const table = new Int32Array((sequences.length + 1) * 6);
+  const table = new Int32Array((sequences.length + 1) * sequenceWords);
   let units = 0;
   sequences.forEach(({ queryStart, queryLength, keyStart, keyLength }, index) => {
     const outputStart = isPacked ? queryStart : index * queryLength;
-    table.set([queryStart, queryLength, keyStart, keyLength, outputStart, units], index * 6);
+    const keyRow = isPacked ? keyStart : index * keyLength;
+    const sequence = [queryStart, queryLength, keyStart, keyLength, outputStart, keyRow, units];
+    table.set(sequence, index * sequenceWords);
     units += unitsOf(index);
   });
-  table[sequences.length * 6 + 5] = units;
+  table[sequences.length * sequenceWords + sequenceWords - 1] = units;
   return { table, units };
 }

@@ -8,4 +8,7 @@ type RangeKernel = (problem: Pointer, begin: number, end: number, scratch: Point
 export interface FlashExports {
   readonly flashForward: RangeKernel;
   readonly flashForwardScratchBytes: (problem: Pointer) => number;
+  readonly flashBackward: RangeKernel;
+  readonly flashBackwardScratchBytes: (problem: Pointer) => number;
+  readonly flashClear: (target: Pointer, byteLength: number) => void;
 }

@@ -1,9 +1,19 @@
 import { type Device, type Tensor, tensor, tidy } from "@x/tensor";
 import { expect } from "vitest";
 import { dropoutTable, isKept } from "../../src/dropout";
-import { type FlashAttentionOptions, flashAttentionWithLogSumExp } from "../../src/index";
+import {
+  type FlashAttentionOptions,
+  flashAttentionBackward,
+  flashAttentionWithLogSumExp,
+} from "../../src/index";
 import type { AttentionLayout } from "../../src/layout";
-import { attend, type OracleProblem, type OracleResult, type ScoreValues } from "./oracle";
+import {
+  attend,
+  type OracleGradients,
+  type OracleProblem,
+  type OracleResult,
+  type ScoreValues,
+} from "./oracle";
 import { integerValues, normalValues } from "./random";
 
 /** What a case of the property test is made of. */
@@ -152,6 +162,66 @@ export function forwardOn(
   );
 }
 
+/** Gradients that arrive at a case, in the oracle's layout. */
+export function arrivingGradients(
+  { problem }: PreparedCase,
+  seed: number,
+): { output: Float32Array; logSumExp: Float32Array } {
+  const rows = problem.lengths.reduce((sum, [length]) => sum + length, 0) * problem.heads;
+  return {
+    output: normalValues(rows * problem.valueSize, seed),
+    logSumExp: normalValues(rows, seed + 1),
+  };
+}
+
+/** Gradients of every operand, the one through the log-sum-exp included. */
+export function backwardOn(
+  device: Device,
+  prepared: PreparedCase,
+  arriving: { output: Float32Array; logSumExp: Float32Array },
+): Record<"queries" | "keys" | "values" | "bias" | "sinks", ArrayLike<number>> {
+  return prepared.run(device, ({ queries, keys, values, options }) =>
+    tidy(() => {
+      const { output, logSumExp } = flashAttentionWithLogSumExp(queries, keys, values, options);
+      const isPacked = logSumExp.rank === 2;
+      const totals = fromOracleLayout(arriving.logSumExp, prepared.problem, isPacked);
+      const gradients = flashAttentionBackward(
+        {
+          ...{ queries, keys, values, output, logSumExp },
+          outputGradient: tensor(arriving.output, output.shape, { device }),
+          logSumExpGradient: tensor(totals, logSumExp.shape, { device }),
+        },
+        options,
+      );
+      return {
+        queries: gradients.queries.dataSync(),
+        keys: gradients.keys.dataSync(),
+        values: gradients.values.dataSync(),
+        bias: gradients.bias?.dataSync() ?? [],
+        sinks: gradients.sinks?.dataSync() ?? [],
+      };
+    }),
+  );
+}
+
+/** The inverse of {@link toOracleLayout}. */
+function fromOracleLayout(
+  values: ArrayLike<number>,
+  problem: OracleProblem,
+  isPacked: boolean,
+): number[] {
+  const places = toOracleLayout(
+    Array.from(values, (_, index) => index),
+    problem,
+    isPacked,
+  );
+  const ordered = new Array<number>(values.length);
+  places.forEach((place, index) => {
+    ordered[place] = values[index]!;
+  });
+  return ordered;
+}
+
 /** `[H, total]` to `[H, Nq]` of each sequence; dense results have that order already. */
 export function toOracleLayout(
   values: ArrayLike<number>,
@@ -171,15 +241,20 @@ export function toOracleLayout(
   return ordered;
 }
 
+/** Half a unit in the last place of 1. */
+const rounding = 2 ** -24;
+
 /**
  * Fails unless `actual` is as near to the float64 oracle as twice the error of a plain float32
- * attention. Where that has no error to speak of, a few roundings of the largest element are allowed.
+ * attention. Where chance leaves that hardly any error, `roundings` of the largest element are
+ * allowed: 4 by default; gradients need 8, since the log-sum-exp that they start from is rounded.
  */
 export function expectAccurate(
   what: string,
   actual: ArrayLike<number>,
   exact: ArrayLike<number>,
   plain: ArrayLike<number>,
+  roundings = 4,
 ): void {
   expect(actual.length, what).toBe(exact.length);
   let plainError = 0;
@@ -196,7 +271,7 @@ export function expectAccurate(
     const error = Math.abs(got - wanted);
     if (error > worst.error) worst = { index, error };
   }
-  const bound = Math.max(2 * plainError, 4 * 2 ** -24 * largest);
+  const bound = Math.max(2 * plainError, roundings * rounding * largest);
   if (worst.error <= bound) return;
   const { index, error } = worst;
   expect.fail(
@@ -205,6 +280,36 @@ export function expectAccurate(
 }
 
 /** Oracle in float64 and plain attention in float32 of a case. */
-export function references(problem: OracleProblem): { exact: OracleResult; plain: OracleResult } {
-  return { exact: attend(problem), plain: attend(problem, Math.fround) };
+export function references(
+  problem: OracleProblem,
+  arriving?: OracleGradients,
+): { exact: OracleResult; plain: OracleResult } {
+  return {
+    exact: attend(problem, undefined, arriving),
+    plain: attend(problem, Math.fround, arriving),
+  };
+}
+
+/** {@link expectAccurate} for the results of the forward pass. */
+export function expectForward(
+  actual: Pick<OracleResult, "output" | "logSumExp">,
+  exact: OracleResult,
+  plain: OracleResult,
+): void {
+  expectAccurate("output", actual.output, exact.output, plain.output);
+  expectAccurate("log-sum-exp", actual.logSumExp, exact.logSumExp, plain.logSumExp);
+}
+
+/** {@link expectAccurate} for every gradient. */
+export function expectBackward(
+  actual: ReturnType<typeof backwardOn>,
+  exact: OracleResult,
+  plain: OracleResult,
+  { bias, sinks }: OracleProblem,
+): void {
+  expectAccurate("dQ", actual.queries, exact.queryGradient, plain.queryGradient, 8);
+  expectAccurate("dK", actual.keys, exact.keyGradient, plain.keyGradient, 8);
+  expectAccurate("dV", actual.values, exact.valueGradient, plain.valueGradient, 8);
+  if (bias) expectAccurate("dBias", actual.bias, exact.biasGradient, plain.biasGradient, 8);
+  if (sinks) expectAccurate("dSinks", actual.sinks, exact.sinkGradient, plain.sinkGradient, 8);
 }

@@ -73,6 +73,7 @@ export function attend(
     biasGradient: new Float64Array(bias?.values.length ?? 0),
     sinkGradient: new Float64Array(heads),
   };
+  const { output, queryGradient, keyGradient, valueGradient } = result;
   const cellOf = ({ shape }: ScoreValues, b: number, h: number, i: number, j: number) => {
     const [sb, sh, si, sj] = shape;
     return (((b % sb) * sh + (h % sh)) * si + (i % si)) * sj + (j % sj);
@@ -126,7 +127,7 @@ export function attend(
           const weight = round(weights[j]! * keeps[j]!);
           if (scores[j] === Number.NEGATIVE_INFINITY) continue;
           for (let c = 0; c < valueSize; c++) {
-            accumulate(result.output, o + c, round(weight * values[v + c]!));
+            output[o + c] = round(output[o + c]! + round(weight * values[v + c]!));
           }
         }
         if (gradients === undefined) continue;
@@ -140,18 +141,19 @@ export function attend(
           if (scores[j] === Number.NEGATIVE_INFINITY) continue;
           const v = ((keyStart + j) * kvHeads + kv) * valueSize;
           const k = ((keyStart + j) * kvHeads + kv) * keySize;
+          const kept = round(weight * keeps[j]!);
           let weightGradient = 0;
           for (let c = 0; c < valueSize; c++) {
             const g = gradients.output[o + c]!;
             weightGradient = round(weightGradient + round(g * values[v + c]!));
-            accumulate(result.valueGradient, v + c, round(round(weight * keeps[j]!) * g));
+            valueGradient[v + c] = round(valueGradient[v + c]! + round(kept * g));
           }
           const scoreGradient = round(weight * round(round(weightGradient * keeps[j]!) - delta));
           if (bias) accumulate(result.biasGradient, cellOf(bias, b, h, i, j), scoreGradient);
           const product = round(round(scoreGradient * bends[j]!) * scale);
           for (let d = 0; d < keySize; d++) {
-            accumulate(result.queryGradient, q + d, round(product * keys[k + d]!));
-            accumulate(result.keyGradient, k + d, round(product * queries[q + d]!));
+            queryGradient[q + d] = round(queryGradient[q + d]! + round(product * keys[k + d]!));
+            keyGradient[k + d] = round(keyGradient[k + d]! + round(product * queries[q + d]!));
           }
         }
         if (sinks) {

@@ -48,31 +48,27 @@ function isShared({ buffer }: WebAssembly.Memory): boolean {
   return typeof SharedArrayBuffer === "function" && buffer instanceof SharedArrayBuffer;
 }
 
-/** "memory", the kind of import, no maximum, and a minimum below 128 pages. */
-const memoryImport = [6, ...new TextEncoder().encode("memory"), 2, 0];
-const importSection = 2;
+const text = (value: string) => [value.length, ...new TextEncoder().encode(value)];
+/** One import, `env.memory`, of the kind memory, with no maximum; its minimum follows. */
+const memoryImport = [1, ...text("env"), ...text("memory"), 2, 0];
 
 /**
  * Declares the imported memory as shared, with a maximum of 65,536 pages: a module must say which
  * kind of memory it takes, and is the same otherwise.
  */
 function importShared(module: Uint8Array): Uint8Array<ArrayBuffer> {
-  const name = module.findIndex((_, at) =>
+  const start = module.findIndex((_, at) =>
     memoryImport.every((byte, index) => module[at + index] === byte),
   );
-  if (name === -1) return Uint8Array.from(module); // declared as shared already
-  const limits = name + memoryImport.length - 1;
-  let section = 8;
-  while (section < module.length && module[section] !== importSection) {
-    section += 2 + (module[section + 1] ?? 0);
-  }
-  const size = module[section + 1] ?? 0;
+  if (start === -1) return Uint8Array.from(module); // declared as shared already
+  const limits = start + memoryImport.length - 1;
+  const sectionSize = module[start - 1] ?? 0;
   const minimum = module[limits + 1] ?? 0;
   const maximum = [0x80, 0x80, 0x04];
   return Uint8Array.from([
-    ...module.subarray(0, section + 1),
-    size + maximum.length,
-    ...module.subarray(section + 2, limits),
+    ...module.subarray(0, start - 1),
+    sectionSize + maximum.length,
+    ...module.subarray(start, limits),
     3,
     minimum,
     ...maximum,

@@ -1,12 +1,4 @@
-import { describe, expect, it } from "vitest";
-import {
-  type AttentionCase,
-  expectAccurate,
-  forwardOn,
-  prepare,
-  references,
-} from "./support/attention-case";
-import { gpujsCases, recordLaunches, simdCases } from "./support/devices";
+import type { AttentionCase } from "./attention-case";
 
 const base: AttentionCase = {
   lengths: [[9, 13]],
@@ -19,7 +11,7 @@ const base: AttentionCase = {
   seed: 1,
 };
 
-const small: Record<string, Partial<AttentionCase>> = {
+const changes: Record<string, Partial<AttentionCase>> = {
   plain: {},
   causal: { causal: true },
   "causal, more queries than keys": { causal: true, lengths: [[13, 9]] },
@@ -92,15 +84,7 @@ const small: Record<string, Partial<AttentionCase>> = {
   },
 };
 
-describe.each([...gpujsCases, ...simdCases])("flashAttention on $label", ({ create, kernels }) => {
-  it.each(Object.entries(small))("%s", async (_, change) => {
-    using device = await create();
-    const prepared = prepare({ ...base, ...change });
-    const { exact, plain } = references(prepared.problem);
-    const { result, records } = recordLaunches(device, () => forwardOn(device, prepared));
-    expectAccurate("output", result.output, exact.output, plain.output);
-    expectAccurate("log-sum-exp", result.logSumExp, exact.logSumExp, plain.logSumExp);
-    expect(records).toContainEqual({ operation: "flashAttention", implementation: kernels });
-    expect(device.memory().tensors).toBe(0);
-  });
-});
+/** Small cases, one for each option, by name. */
+export const smallCases: readonly (readonly [string, AttentionCase])[] = Object.entries(
+  changes,
+).map(([name, change]) => [name, { ...base, ...change }]);

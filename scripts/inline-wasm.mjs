@@ -7,9 +7,35 @@ const builds = {
   relaxedModuleBase64: "Kernels with the multiply-add of relaxed SIMD.",
 };
 
+const dataSection = 11;
+
+/**
+ * Modules of several packages share one memory, in which nobody reserves a place for static data: it
+ * would overwrite tensors.
+ */
+function assertNoStaticData(file, bytes) {
+  let at = 8;
+  while (at < bytes.length) {
+    if (bytes[at] === dataSection) {
+      throw new Error(`${file} holds static data; compute tables or take them as arguments`);
+    }
+    let size = 0;
+    let shift = 0;
+    do {
+      at++;
+      size += (bytes[at] & 127) * 2 ** shift;
+      shift += 7;
+    } while (bytes[at] > 127);
+    at += 1 + size;
+  }
+}
+
 const constants = Object.entries(builds).map(([name, description]) => {
   const build = name.replace("ModuleBase64", "");
-  const base64 = readFileSync(`build/kernels.${build}.wasm`).toString("base64");
+  const file = `build/kernels.${build}.wasm`;
+  const bytes = readFileSync(file);
+  assertNoStaticData(file, bytes);
+  const base64 = bytes.toString("base64");
   return `/** ${description} */\nexport const ${name}: string =\n  "${base64}";\n`;
 });
 

@@ -1,21 +1,18 @@
-import { defineConfig, type Options } from "tsup";
+import { defineConfig } from "tsup";
 import { gpujsBesideUs, gpujsBundle } from "./scripts/bundle-gpujs";
-import { indexBesideUs } from "./scripts/index-beside-us";
-
-const ours: Options = { format: ["esm", "cjs"], target: "es2022", sourcemap: true };
 
 export default defineConfig([
   {
-    ...ours,
-    entry: ["src/index.ts"],
-    // The other builds write there at the same time.
-    clean: ["!dist/gpujs.js", "!dist/node.*", "!dist/THIRD_PARTY_LICENSES.txt"],
-    dts: {
-      entry: ["src/index.ts", "src/node.ts"],
-      compilerOptions: { ignoreDeprecations: "6.0" },
-    },
+    entry: ["src/index.ts", "src/kernels.ts", "src/node.ts"],
+    format: ["esm", "cjs"],
+    // All entries share one Tensor class, in CommonJS as well.
+    splitting: true,
+    target: "es2022",
+    sourcemap: true,
+    // The other build writes there at the same time.
+    clean: ["!dist/gpujs.js", "!dist/THIRD_PARTY_LICENSES.txt"],
+    dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
     esbuildPlugins: [gpujsBesideUs],
   },
-  { ...ours, entry: ["src/node.ts"], esbuildPlugins: [indexBesideUs(import.meta.dirname)] },
   gpujsBundle(import.meta.dirname),
 ]);

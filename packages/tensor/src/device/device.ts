@@ -2,6 +2,7 @@ import type { DType } from "../dtype";
 import { DeviceError, DisposedError } from "../errors";
 import type { KernelArgument, KernelSource } from "../gpujs/kernel-source";
 import type { Implementation } from "../ops/operation";
+import type { OperationKernels } from "../ops/operation-kernels";
 import type { Tensor, TensorData } from "../tensor";
 import type { DeviceBuffer } from "./device-buffer";
 import { registerDevice, unregisterDevice } from "./live-devices";
@@ -114,8 +115,16 @@ export abstract class Device implements Disposable {
    */
   abstract bytes(slice: BufferSlice): Uint8Array;
 
-  /** The hand-written kernel of `operation`, if this device has one. @internal */
-  abstract implementationOf(operation: string): Implementation | undefined;
+  /**
+   * The hand-written kernel of `operation`, if this device has one or finds one in the `kernels` that
+   * the operation brings.
+   *
+   * @internal
+   */
+  abstract implementationOf(
+    operation: string,
+    kernels?: OperationKernels,
+  ): Implementation | undefined;
 
   /**
    * Runs a gpu.js kernel over `output` cells (at most three sizes, fastest first) and stores the

@@ -27,7 +27,7 @@ export type KernelArgument = ArrayArgument | number;
  * Above this, gpu.js computes indexes in float32 and silently reads a neighbour. Each dimension
  * must stay below it; a flat array must as well.
  */
-const maxIndex = 2 ** 24;
+export const maxIndex = 2 ** 24;
 
 /** gpu.js stops loops at 1000 unless told otherwise, without an error. */
 export const loopMaxIterations = 2 ** 30;

@@ -8,9 +8,10 @@ import { formatShape, type Shape, sameShape, sizeOf } from "../shape";
 import type { IntegerBounds } from "../storage";
 import { Tensor } from "../tensor";
 import { copyContiguous } from "./copy-contiguous";
+import type { OperationKernels } from "./operation-kernels";
 
 /** Shape and dtype of a result, known before it is computed. */
-interface TensorSpec {
+export interface TensorSpec {
   readonly dtype: DType;
   readonly shape: Shape;
   /** What is known of an int32 result before it is computed. */
@@ -38,7 +39,7 @@ export interface GpujsContext<
 }
 
 /** What the gradient of an operation works with. */
-interface GradientContext<
+export interface GradientContext<
   Attributes,
   Inputs extends readonly Tensor[] = readonly Tensor[],
   Outputs extends readonly Tensor[] = readonly Tensor[],
@@ -90,6 +91,8 @@ export interface Operation<
    * gradient is not written: tracked operands are then refused instead of losing their gradient.
    */
   readonly gradient: Gradient<Attributes, Inputs, Outputs> | "none" | "unsupported";
+  /** Kernels that the operation brings with it; the devices of this package register their own. */
+  readonly kernels?: OperationKernels;
 }
 
 /** A hand-written kernel, which must equal the gpu.js definition within its stated bound. */
@@ -188,7 +191,7 @@ function compute<Attributes, Inputs extends readonly Tensor[], Outputs extends r
 ): void {
   const temporaries: Tensor[] = [];
   try {
-    const implementation = device.implementationOf(operation.name);
+    const implementation = device.implementationOf(operation.name, operation.kernels);
     let operands = inputs;
     let isAccepted = implementation?.accepts(operands, attributes) ?? false;
     if (!isAccepted) {

@@ -4,6 +4,7 @@ import { contiguousName } from "../ops/copy-contiguous";
 import { type Implementation, rowsOf } from "../ops/operation";
 import { contiguousStrides, sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
+import { addressOf } from "./address";
 import type { KernelExports } from "./kernel-exports";
 import type { WasmDevice } from "./wasm-device";
 
@@ -28,12 +29,6 @@ export function simdImplementations(
     ["topK", topK(device, kernels)],
     [contiguousName, copyStrided(device, kernels)],
   ]);
-}
-
-/** Byte address of a tensor's first element. */
-function addressOf(tensor: Tensor): number {
-  const { blockSize, blockBytes } = dtypeLayout(tensor.dtype);
-  return tensor.storage.buffer.byteOffset + (tensor.offset / blockSize) * blockBytes;
 }
 
 function areContiguous(inputs: readonly Tensor[]): boolean {

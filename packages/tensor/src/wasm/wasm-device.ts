@@ -4,9 +4,11 @@ import { HostDevice } from "../device/host-device";
 import { LimitError } from "../errors";
 import { KernelFactory } from "../gpujs/kernel-factory";
 import type { Implementation } from "../ops/operation";
+import type { OperationKernels } from "../ops/operation-kernels";
 import { Allocator } from "./allocator";
 import { simdImplementations } from "./implementations";
 import { instantiateKernels, supportedBuild, type WasmBuild } from "./kernel-module";
+import { instantiatePackage, type WasmKernelHost, type WasmKernels } from "./wasm-kernels";
 
 const pageBytes = 65536;
 /** Growing costs a millisecond, and pages that are not touched take no memory: 16 MiB at least. */
@@ -18,12 +20,13 @@ const maximumPages = 65536;
  * One WebAssembly memory that holds every tensor, with SIMD kernels over it and gpu.js in its
  * `webasm` mode for the rest.
  */
-export class WasmDevice extends HostDevice {
+export class WasmDevice extends HostDevice implements WasmKernelHost {
   readonly name = "wasm";
   readonly kernels: KernelSet;
   readonly #memory: WebAssembly.Memory;
   readonly #allocator: Allocator;
   readonly #implementations: ReadonlyMap<string, Implementation>;
+  readonly #packages = new Map<WasmKernels, ReadonlyMap<string, Implementation>>();
 
   private constructor(
     factory: KernelFactory,
@@ -67,8 +70,13 @@ export class WasmDevice extends HostDevice {
     return new Uint8Array(this.#memory.buffer, buffer.byteOffset + byteOffset, byteLength);
   }
 
-  override implementationOf(operation: string): Implementation | undefined {
-    return this.#implementations.get(operation);
+  override implementationOf(
+    operation: string,
+    kernels?: OperationKernels,
+  ): Implementation | undefined {
+    const own = this.#implementations.get(operation);
+    if (own !== undefined || kernels?.wasm === undefined) return own;
+    return this.#packageOf(kernels.wasm)?.get(operation);
   }
 
   /** Runs `use` with `byteLength` bytes that are free again afterwards. @internal */
@@ -87,7 +95,7 @@ export class WasmDevice extends HostDevice {
   }
 
   /** Writes 32-bit integers at `pointer`. @internal */
-  writeIntegers(pointer: number, values: readonly number[]): void {
+  writeIntegers(pointer: number, values: ArrayLike<number>): void {
     new Int32Array(this.#memory.buffer, pointer, values.length).set(values);
   }
 
@@ -96,6 +104,17 @@ export class WasmDevice extends HostDevice {
       bytes: this.#allocator.usedBytes,
       reservedBytes: this.#memory.buffer.byteLength,
     };
+  }
+
+  /** Instantiates a package's kernels when the first of its operations runs. */
+  #packageOf(kernels: WasmKernels): ReadonlyMap<string, Implementation> | undefined {
+    if (this.kernels === "gpujs") return undefined;
+    let found = this.#packages.get(kernels);
+    if (found === undefined) {
+      found = instantiatePackage(kernels, this.kernels, this.#memory, this);
+      this.#packages.set(kernels, found);
+    }
+    return found;
   }
 
   #growTo(byteLength: number): void {

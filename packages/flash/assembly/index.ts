@@ -1,0 +1,2 @@
+export { flashBackward, flashBackwardScratchBytes, flashClear } from "./backward";
+export { flashForward, flashForwardScratchBytes } from "./forward";

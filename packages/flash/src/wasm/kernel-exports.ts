@@ -1,0 +1,14 @@
+/** Byte offset in the device's memory. */
+type Pointer = number;
+
+/** Units `begin` to `end` of a problem; calls may run at once, each with scratch of its own. */
+type RangeKernel = (problem: Pointer, begin: number, end: number, scratch: Pointer) => void;
+
+/** What the compiled module exports. The AssemblyScript sources document each kernel. */
+export interface FlashExports {
+  readonly flashForward: RangeKernel;
+  readonly flashForwardScratchBytes: (problem: Pointer) => number;
+  readonly flashBackward: RangeKernel;
+  readonly flashBackwardScratchBytes: (problem: Pointer) => number;
+  readonly flashClear: (target: Pointer, byteLength: number) => void;
+}

@@ -39,7 +39,7 @@ export interface GpujsContext<
 }
 
 /** What the gradient of an operation works with. */
-interface GradientContext<
+export interface GradientContext<
   Attributes,
   Inputs extends readonly Tensor[] = readonly Tensor[],
   Outputs extends readonly Tensor[] = readonly Tensor[],

@@ -1,29 +1,9 @@
 import type { Tensor } from "@x/tensor";
-import { assertDType, assertShapes, type Operation, runOperation } from "@x/tensor/kernels";
-import { type AttentionOperands, operandsOf } from "./attention-attributes";
+import { assertDType, assertShapes, runOperation } from "@x/tensor/kernels";
 import { logSumExpShape } from "./attention-operation";
-import {
-  type AttentionGradients,
-  type BackwardAttributes,
-  backwardInputs,
-  backwardOutputs,
-  differentiable,
-} from "./backward-attributes";
+import { type AttentionGradients, backwardOutputs } from "./backward-attributes";
+import { backwardOperation } from "./backward-operation";
 import { attributesOf, type FlashAttentionOptions } from "./flash-attention";
-import { defineAttentionBackward } from "./gpujs/attention-backward";
-import { wasmKernels } from "./wasm/wasm-kernels";
-
-/** Inputs and outputs: see `backwardInputs` and `backwardOutputs`. */
-export const backwardOperation: Operation<BackwardAttributes> = {
-  name: "flashAttentionBackward",
-  infer: (inputs, attributes) => {
-    const operands: AttentionOperands = operandsOf(backwardInputs(inputs).rest, attributes);
-    const names = ["queries", "keys", "values", ...differentiable(attributes.present)] as const;
-    return names.map((name) => ({ dtype: "float32", shape: operands[name]?.shape ?? [] }));
-  },
-  gpujs: defineAttentionBackward,
-  kernels: { wasm: wasmKernels },
-};
 
 /** What {@link flashAttentionBackward} takes: operands and results of the forward pass, and gradients. */
 export interface FlashAttentionBackwardOperands {

@@ -108,7 +108,7 @@ export class WasmDevice extends HostDevice implements WasmKernelHost {
 
   /** Instantiates a package's kernels when the first of its operations runs. */
   #packageOf(kernels: WasmKernels): ReadonlyMap<string, Implementation> | undefined {
-    if (this.kernels === "gpujs") return undefined;
+    if (this.kernels !== "simd" && this.kernels !== "relaxed-simd") return undefined;
     let found = this.#packages.get(kernels);
     if (found === undefined) {
       found = instantiatePackage(kernels, this.kernels, this.#memory, this);

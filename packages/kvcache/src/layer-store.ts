@@ -83,10 +83,10 @@ export interface LayerStore {
   keepEntries?(indexes: readonly number[]): void;
   /** Brings a bounded store back to its bound now, rather than at the next update. */
   evict?(): void;
-  /** Takes note of attention weights, float32 `[Hq, T, S]`, of the entries last viewed. */
-  observe?(weights: Tensor): void;
-  /** Attention computed by the store itself, or `undefined` when it cannot: see `attend`. */
-  attend?(queries: Tensor): Tensor | undefined;
+  /** Takes note of attention weights, float32 `[Hq, T, S]`; absent where nobody needs them. */
+  readonly observe?: ((weights: Tensor) => void) | undefined;
+  /** As `SequenceCache.attend`. */
+  attend?(queries: Tensor, keys: Tensor, values: Tensor): Tensor | undefined;
   /** The state as data. */
   snapshot(): LayerSnapshot;
   /** Takes the state of `snapshot`, of the same store, while empty. */

@@ -114,6 +114,12 @@ export class SequenceCache implements Disposable {
     throw new CacheError(`the cache has no layer ${layer}; use 0 to ${last}`, { layer, last });
   }
 
+  /** Position that the first of `tokens` new tokens has in a layer: its rotary position. */
+  firstPosition(layer: number, tokens: number): number {
+    const store = this.layer(layer);
+    return store.firstPosition?.(tokens) ?? store.length;
+  }
+
   /**
    * Checks that `tokens` more fit every layer.
    *
@@ -141,6 +147,30 @@ export class SequenceCache implements Disposable {
   /** As {@link update}, without the views. */
   append(layer: number, keys: Tensor, values: Tensor): void {
     this.#writable(layer, keys, values).append(keys, values);
+  }
+
+  /**
+   * Appends one token and attends to it and all before, where the store can do that faster than by
+   * handing out views: quantized ones, straight from the packed numbers.
+   *
+   * @param queries - float32 `[1, Hq, D]`, not scaled; `Hq` is a multiple of `Hkv`.
+   * @param keys - float32 `[1, Hkv, D]`.
+   * @param values - float32 `[1, Hkv, D]`.
+   * @returns float32 `[1, Hq · D]`, or `undefined` when the store cannot; nothing is appended then.
+   */
+  attend(layer: number, queries: Tensor, keys: Tensor, values: Tensor): Tensor | undefined {
+    const store = this.layer(layer);
+    if (store.attend === undefined) return undefined;
+    return this.#writable(layer, keys, values).attend?.(queries, keys, values);
+  }
+
+  /**
+   * Tells a layer how much attention its entries got, for policies that choose by it.
+   *
+   * @param weights - float32 `[Hq, T, S]`, over the entries last viewed.
+   */
+  observe(layer: number, weights: Tensor): void {
+    this.layer(layer).observe?.(weights);
   }
 
   /** All entries of a layer, in the order of {@link positions}. Dispose both tensors after use. */

@@ -55,6 +55,7 @@ class BoundedLayer implements ForkableLayer {
   #entries: Entry[] = [];
   #length = 0;
   #isEvicted = false;
+  readonly observe: ((weights: Tensor) => void) | undefined;
 
   constructor(
     geometry: LayerGeometry,
@@ -64,6 +65,7 @@ class BoundedLayer implements ForkableLayer {
     this.#geometry = geometry;
     this.#settings = settings;
     this.#rows = rows;
+    if (settings.policy.needsWeights) this.observe = (weights) => this.#observe(weights);
   }
 
   get length(): number {
@@ -127,7 +129,7 @@ class BoundedLayer implements ForkableLayer {
     this.#isEvicted = true;
   }
 
-  observe(weights: Tensor): void {
+  #observe(weights: Tensor): void {
     const [heads = 0, tokens = 0, held = 0] = weights.shape;
     if (held !== this.held) {
       throw new CacheError(

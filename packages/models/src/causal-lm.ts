@@ -1,4 +1,4 @@
-import type { CacheStore } from "@x/kvcache";
+import type { CacheStore, SequenceCache } from "@x/kvcache";
 import type { Device, Tensor } from "@x/tensor";
 
 /** Sizes of a language model, as its checkpoint states them. */
@@ -19,6 +19,8 @@ export interface SequenceState extends Disposable {
   readonly length: number;
   /** Bytes that the state holds. */
   readonly bytes: number;
+  /** The keys and values, of models that attend. The state's: do not dispose. */
+  readonly cache?: SequenceCache;
   /** Forgets all but the first `length` tokens. */
   crop(length: number): void;
   /** Whether `crop` can go back to `length`: not where a bounded cache dropped older tokens. */

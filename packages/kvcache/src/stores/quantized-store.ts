@@ -1,4 +1,4 @@
-import { type Tensor, tensor } from "@x/tensor";
+import { bytesOf, contiguous, empty, type Tensor, tensor } from "@x/tensor";
 import { assertSizes } from "../checks";
 import { disposableViews, positionRange } from "../contiguous-rows";
 import { CacheError } from "../errors";
@@ -10,6 +10,7 @@ import {
   type LayerGeometry,
   type LayerSnapshot,
 } from "../layer-store";
+import { type AttentionKernel, attentionKernelOf } from "../quantized/attention-kernel";
 import type { BlockShape } from "../quantized/block-layout";
 import type { QuantizedBits } from "../quantized/codes";
 import { PackedBlock } from "../quantized/packed-block";
@@ -92,6 +93,9 @@ function assertDivides({ headDim, bits, valueGroup }: BlockShape): void {
   }
 }
 
+/** Channels up to which the kernel's sums of 16-bit products stay within 32 bits. */
+const widestHead = 256;
+
 /** A packed block and how many of its tokens count: a crop can end within a block. */
 interface Piece {
   readonly block: PackedBlock;
@@ -138,6 +142,19 @@ class QuantizedLayer implements ForkableLayer {
     const views = this.#unpack(newKeys, newValues);
     this.#append(newKeys, newValues);
     return views;
+  }
+
+  /** Straight from the codes, by a kernel that takes 8 and 4 bits and whole loads of channels. */
+  attend(queries: Tensor, keys: Tensor, values: Tensor): Tensor | undefined {
+    const { bits, headDim, valueGroup } = this.#shape;
+    const { device } = this.#geometry;
+    const channels = bits === 8 ? 8 : 16;
+    const fits = bits !== 2 && headDim % channels === 0 && valueGroup % (channels / 2) === 0;
+    const isExact = headDim <= widestHead && (device.name === "cpu" || device.name === "wasm");
+    const kernel = fits && isExact ? attentionKernelOf(this.#memory) : undefined;
+    if (kernel === undefined || queries.dimension(0) !== 1) return undefined;
+    this.append(keys, values);
+    return this.#attend(kernel, queries);
   }
 
   append(keys: Tensor, values: Tensor): void {
@@ -211,6 +228,52 @@ class QuantizedLayer implements ForkableLayer {
     this.#pieces = [];
     this.#packed = 0;
     this.#rows.reset();
+  }
+
+  #attend(kernel: AttentionKernel, queries: Tensor): Tensor {
+    const { kvHeads, headDim, bits, groupSize, valueGroup } = this.#shape;
+    const heads = queries.dimension(1);
+    const blocks = this.#pieces.length;
+    const size = 4 * heads * headDim;
+    const tableBytes = 8 * blocks;
+    const scratchBytes = kernel.attendScratchBytes(blocks, groupSize, this.#rows.length, headDim);
+    // Few different sizes, so that the memory of one step serves the next.
+    const byteLength = 2 ** Math.ceil(Math.log2(2 * size + tableBytes + 16 + scratchBytes));
+    const query = this.#memory.allocate(byteLength);
+    const [out, table] = [query + size, query + 2 * size];
+    const scratch = table + Math.ceil(tableBytes / 16) * 16;
+    const scale = 1 / Math.sqrt(headDim);
+    const target = this.#memory.floats(query, heads * headDim);
+    using dense = contiguous(queries);
+    const source = bytesOf(dense);
+    new Uint8Array(target.buffer, query, size).set(source);
+    for (let index = 0; index < target.length; index++)
+      target[index] = (target[index] ?? 0) * scale;
+    const entries = new Int32Array(target.buffer, table, 2 * blocks);
+    for (const [index, { block, tokens }] of this.#pieces.entries()) {
+      entries[2 * index] = block.offset;
+      entries[2 * index + 1] = tokens;
+    }
+    kernel.attend(
+      query,
+      heads,
+      kvHeads,
+      headDim,
+      bits,
+      groupSize,
+      valueGroup,
+      table,
+      blocks,
+      this.#rows.offset,
+      this.#rows.capacity,
+      this.#rows.length,
+      scratch,
+      out,
+    );
+    const output = empty([1, heads * headDim], { device: this.#geometry.device });
+    bytesOf(output).set(this.#memory.bytes(out, size));
+    this.#memory.free(query, byteLength);
+    return output;
   }
 
   /** Takes in `[T, Hkv, D]` and packs what is no longer recent. */

@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+
+export { restoreCache, type SavedCacheInfo, saveCache } from "./cache-file";
 export { DynamicCache, type DynamicCacheOptions } from "./dynamic-cache";
 export * from "./errors";
 export {
@@ -14,6 +16,7 @@ export {
   type SnapOptions,
   snapPolicy,
 } from "./eviction-policy";
+export { type KVBytesOptions, type KVDType, kvBytes } from "./kv-bytes";
 export { KVCache, type SequenceId } from "./kv-cache";
 export type {
   CacheStore,
@@ -40,3 +43,4 @@ export { type PagedStoreOptions, pagedStore } from "./stores/paged-store";
 export { type QuantizedStoreOptions, quantizedStore } from "./stores/quantized-store";
 export { type SinkStoreOptions, sinkStore } from "./stores/sink-store";
 export { type SlidingStoreOptions, slidingStore } from "./stores/sliding-store";
+export { fingerprint } from "./xx-hash";

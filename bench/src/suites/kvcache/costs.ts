@@ -27,7 +27,7 @@ export const kvcacheSuite: BenchSuite = {
   description: `${modelName}: cached against recomputed, bytes and decoding speed of every store`,
   async run(options) {
     using model = await openModel();
-    return [...compareWithRecomputing(model, options), ...compareStores(model, options)];
+    return [...compareStores(model, options), ...compareWithRecomputing(model, options)];
   },
 };
 

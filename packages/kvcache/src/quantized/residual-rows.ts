@@ -115,6 +115,13 @@ export class ResidualRows {
     return new Uint8Array(saved.buffer);
   }
 
+  /** Whether `bytes` are whole rows that fit. */
+  takes(bytes: Uint8Array): boolean {
+    const { kvHeads, headDim } = this.#shape;
+    const rows = bytes.length / (2 * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT);
+    return Number.isInteger(rows) && rows <= this.capacity;
+  }
+
   /** Takes what {@link save} gave. */
   load(bytes: Uint8Array): void {
     const { kvHeads, headDim } = this.#shape;

@@ -1,7 +1,7 @@
 import { bytesOf, contiguous, empty, type Tensor, tensor } from "@x/tensor";
 import { assertSizes } from "../checks";
 import { disposableViews, positionRange } from "../contiguous-rows";
-import { CacheError } from "../errors";
+import { CacheError, CacheFileError } from "../errors";
 import {
   type CacheStore,
   type CacheViews,
@@ -11,7 +11,7 @@ import {
   type LayerSnapshot,
 } from "../layer-store";
 import { type AttentionKernel, attentionKernelOf } from "../quantized/attention-kernel";
-import type { BlockShape } from "../quantized/block-layout";
+import { type BlockShape, blockLayout } from "../quantized/block-layout";
 import type { QuantizedBits } from "../quantized/codes";
 import { PackedBlock } from "../quantized/packed-block";
 import { type PackedMemory, packedMemoryOf } from "../quantized/packed-memory";
@@ -214,6 +214,13 @@ class QuantizedLayer implements ForkableLayer {
   restore({ sections }: LayerSnapshot): void {
     const [counts = new Uint8Array(), rows = new Uint8Array(), ...blocks] = sections;
     const tokens = new Int32Array(counts.slice().buffer);
+    const { byteLength } = blockLayout(this.#shape);
+    const isWhole =
+      tokens.length === blocks.length &&
+      tokens.every((count) => count >= 1 && count <= this.#shape.groupSize) &&
+      blocks.every((block) => block.length === byteLength) &&
+      this.#rows.takes(rows);
+    if (!isWhole) throw new CacheFileError("the saved cache is damaged; compute the prompt again");
     this.#rows.load(rows);
     for (const [index, bytes] of blocks.entries()) {
       const block = new PackedBlock(this.#memory, this.#shape);

@@ -1,6 +1,6 @@
 // Writes the compiled kernels into a TypeScript module, as base64: the one form that Node, browsers,
 // Vite, webpack and esbuild all load without a loader or an extra request. Run in a package's folder.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const builds = {
   simdModuleBase64: "Kernels for baseline SIMD.",
@@ -30,13 +30,14 @@ function assertNoStaticData(file, bytes) {
   }
 }
 
-const constants = Object.entries(builds).map(([name, description]) => {
+const constants = Object.entries(builds).flatMap(([name, description]) => {
   const build = name.replace("ModuleBase64", "");
   const file = `build/kernels.${build}.wasm`;
+  if (!existsSync(file)) return [];
   const bytes = readFileSync(file);
   assertNoStaticData(file, bytes);
   const base64 = bytes.toString("base64");
-  return `/** ${description} */\nexport const ${name}: string =\n  "${base64}";\n`;
+  return [`/** ${description} */\nexport const ${name}: string =\n  "${base64}";\n`];
 });
 
 mkdirSync("src/generated", { recursive: true });

@@ -1,3 +1,4 @@
+import type { CacheStore, SequenceCache } from "@x/kvcache";
 import type { Device, Tensor } from "@x/tensor";
 
 /** Sizes of a language model, as its checkpoint states them. */
@@ -18,10 +19,25 @@ export interface SequenceState extends Disposable {
   readonly length: number;
   /** Bytes that the state holds. */
   readonly bytes: number;
+  /** The keys and values, of models that attend. The state's: do not dispose. */
+  readonly cache?: SequenceCache;
   /** Forgets all but the first `length` tokens. */
   crop(length: number): void;
+  /** Whether `crop` can go back to `length`: not where a bounded cache dropped older tokens. */
+  canCrop(length: number): boolean;
+  /** A copy that goes its own way. Dispose it. */
+  fork(): SequenceState;
   /** Frees the memory. Safe to call twice. */
   dispose(): void;
+}
+
+/** How a sequence is remembered. */
+export interface StateOptions {
+  /**
+   * How to keep keys and values, for models that have some: for all layers, or layer by layer.
+   * Default: `dynamicStore()` of `@x/kvcache`.
+   */
+  readonly cache?: CacheStore | ((layer: number) => CacheStore) | undefined;
 }
 
 /** Consecutive tokens of one sequence, to be appended to its state. */
@@ -41,7 +57,7 @@ export interface CausalLM extends Disposable {
   readonly config: CausalLMConfig;
   readonly device: Device;
   /** An empty state for a new sequence. */
-  createState(): SequenceState;
+  createState(options?: StateOptions): SequenceState;
   /**
    * One step over a flattened batch: `N` tokens of one or more sequences.
    *

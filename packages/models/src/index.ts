@@ -11,7 +11,13 @@ export {
   loadLlamaWeights,
   type WeightLoadingOptions,
 } from "./architectures/llama-weights";
-export type { CausalLM, CausalLMConfig, SequenceChunk, SequenceState } from "./causal-lm";
+export type {
+  CausalLM,
+  CausalLMConfig,
+  SequenceChunk,
+  SequenceState,
+  StateOptions,
+} from "./causal-lm";
 export {
   type ChatMessage,
   type ChatRenderOptions,

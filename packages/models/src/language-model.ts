@@ -1,5 +1,5 @@
 import type { KernelSet } from "@x/tensor";
-import type { CausalLM } from "./causal-lm";
+import type { CausalLM, StateOptions } from "./causal-lm";
 import type { ChatMessage, ChatTemplate } from "./chat/chat-template";
 import { encodeChat } from "./chat/encode-chat";
 import { UnsupportedModelError } from "./errors";
@@ -57,8 +57,8 @@ export class LanguageModel implements Disposable {
   }
 
   /** A state that keeps its cache from one `generate` to the next. Dispose it. */
-  createState(): GenerationState {
-    return new GenerationState(this.model);
+  createState(options?: StateOptions): GenerationState {
+    return new GenerationState(this.model, options);
   }
 
   /**

@@ -9,9 +9,14 @@ import { causalMask } from "./causal-mask";
  *
  * @param queries - float32 `[T, H, D]`; the tokens are the last `T` of the cache's `S`.
  * @param cache - Keys and values, float32 `[Hkv, S, D]`; `H` is a multiple of `Hkv`.
+ * @param observe - Is given the weights, float32 `[H, T, S]`.
  * @returns float32 `[T, H · D]`.
  */
-export function groupedQueryAttention(queries: Tensor, { keys, values }: CacheViews): Tensor {
+export function groupedQueryAttention(
+  queries: Tensor,
+  { keys, values, window }: CacheViews,
+  observe?: (weights: Tensor) => void,
+): Tensor {
   return tidy(() => {
     const [tokens = 0, heads = 0, headDim = 0] = queries.shape;
     const [kvHeads = 0, total = 0] = keys.shape;
@@ -23,11 +28,13 @@ export function groupedQueryAttention(queries: Tensor, { keys, values }: CacheVi
     if (tokens > 1) {
       const masked = add(
         scores.reshape([heads, tokens, total]),
-        causalMask(queries.device, tokens, total),
+        causalMask(queries.device, tokens, total, window),
       );
       scores = masked.reshape([kvHeads, group * tokens, total]);
     }
-    const mixed = matmul(softmax(scores), values); // [Hkv, G·T, D]
+    const weights = softmax(scores);
+    observe?.(weights.reshape([heads, tokens, total]));
+    const mixed = matmul(weights, values); // [Hkv, G·T, D]
     const byToken = mixed.reshape([heads, tokens, headDim]).permute([1, 0, 2]); // [T, H, D]
     return contiguous(byToken).reshape([tokens, heads * headDim]);
   });

@@ -1,4 +1,4 @@
-import { DynamicCache } from "@x/kvcache";
+import { SequenceCache } from "@x/kvcache";
 import {
   add,
   assign,
@@ -14,17 +14,18 @@ import {
   tensor,
   tidy,
 } from "@x/tensor";
-import type { CausalLM, SequenceChunk, SequenceState } from "../causal-lm";
+import type { CausalLM, SequenceChunk, SequenceState, StateOptions } from "../causal-lm";
 import { ContextLengthError, InvalidArgumentError } from "../errors";
-import { groupedQueryAttention } from "./grouped-query-attention";
+import { cachedAttention } from "./cached-attention";
 import type { LlamaConfig } from "./llama-config";
 import type { LlamaLayerWeights, LlamaWeights } from "./llama-weights";
 import { type RotaryTables, rotaryTables } from "./rotary-tables";
 
 /** A batch as the layers see it: `N` tokens, and which of them belong to which sequence. */
 interface FlatBatch {
-  readonly positions: Tensor;
-  readonly sequences: readonly { cache: DynamicCache; start: number; end: number }[];
+  /** int32 `[N]`: rotary positions, which some caches count anew in each layer. */
+  readonly positionsOf: (layer: number) => Tensor;
+  readonly sequences: readonly { cache: SequenceCache; start: number; end: number }[];
 }
 
 /**
@@ -50,9 +51,12 @@ export class Llama implements CausalLM {
     });
   }
 
-  createState(): SequenceState {
+  createState({ cache }: StateOptions = {}): SequenceState {
     const { layers, kvHeads, headDim } = this.config;
-    return new LlamaState(new DynamicCache({ device: this.device, layers, kvHeads, headDim }));
+    const rotateKeys = (keys: Tensor, positions: Int32Array) =>
+      tidy(() => this.#rotate(keys, this.#integers(positions)));
+    const sizes = { layers, kvHeads, headDim, rotateKeys };
+    return new LlamaState(new SequenceCache({ device: this.device, ...sizes, store: cache }));
   }
 
   forward(batch: readonly SequenceChunk[]): Tensor {
@@ -62,7 +66,11 @@ export class Llama implements CausalLM {
       return tidy(() => this.#forward(batch));
     } catch (error) {
       // Layers may have appended already; a failed step must leave no trace.
-      for (const [index, { state }] of batch.entries()) state.crop(lengths[index] ?? 0);
+      for (const [index, { state }] of batch.entries()) {
+        const length = lengths[index] ?? 0;
+        // A bounded cache may have dropped what it would need; an empty one is consistent at least.
+        state.crop(state.canCrop(length) ? length : 0);
+      }
       throw error;
     }
   }
@@ -101,20 +109,22 @@ export class Llama implements CausalLM {
     input: Tensor,
     weights: LlamaLayerWeights,
     layer: number,
-    { positions, sequences }: FlatBatch,
+    { positionsOf, sequences }: FlatBatch,
   ): Tensor {
     const { heads, kvHeads, headDim } = this.config;
     const tokens = input.dimension(0);
+    const positions = positionsOf(layer);
     const split = (weight: Tensor, count: number) =>
       linear(input, weight).reshape([tokens, count, headDim]); // [N, H, D]
     const queries = this.#rotate(split(weights.query, heads), positions);
-    const keys = this.#rotate(split(weights.key, kvHeads), positions);
+    const rawKeys = split(weights.key, kvHeads);
+    const keys = this.#rotate(rawKeys, positions);
     const values = split(weights.value, kvHeads);
-    const attend = ({ cache, start, end }: FlatBatch["sequences"][number]) =>
-      groupedQueryAttention(
-        queries.slice(0, start, end),
-        cache.update(layer, keys.slice(0, start, end), values.slice(0, start, end)),
-      );
+    const attend = ({ cache, start, end }: FlatBatch["sequences"][number]) => {
+      const part = (tensor: Tensor) => tensor.slice(0, start, end);
+      const fitting = cache.layer(layer).takesRawKeys ? rawKeys : keys;
+      return cachedAttention(cache, layer, part(queries), part(fitting), part(values));
+    };
     const [only, ...others] = sequences;
     if (only !== undefined && others.length === 0) return attend(only);
     const output = empty([tokens, heads * headDim], { device: this.device });
@@ -135,16 +145,25 @@ export class Llama implements CausalLM {
   }
 
   #flatten(batch: readonly SequenceChunk[]): FlatBatch {
-    const positions: number[] = [];
+    let end = 0;
     const sequences = batch.map(({ state, tokenIds }) => {
-      const start = positions.length;
-      for (let index = 0; index < tokenIds.length; index++) positions.push(state.length + index);
-      return { cache: (state as LlamaState).cache, start, end: positions.length };
+      const start = end;
+      end += tokenIds.length;
+      return { cache: (state as LlamaState).cache, start, end };
     });
-    return { positions: this.#integers(positions), sequences };
+    const positions = (layer: number) =>
+      sequences.flatMap(({ cache, start, end }) => {
+        const first = cache.firstPosition(layer, end - start);
+        return Array.from({ length: end - start }, (_, index) => first + index);
+      });
+    if (sequences.some(({ cache }) => hasOwnPositions(cache))) {
+      return { positionsOf: (layer) => this.#integers(positions(layer)), sequences };
+    }
+    const shared = this.#integers(positions(0));
+    return { positionsOf: () => shared, sequences };
   }
 
-  #integers(values: readonly number[]): Tensor {
+  #integers(values: ArrayLike<number>): Tensor {
     return tensor(values, [values.length], { device: this.device, dtype: "int32" });
   }
 
@@ -169,22 +188,39 @@ export class Llama implements CausalLM {
           { tokenId: invalid, vocabularySize },
         );
       }
-      const total = state.length + tokenIds.length;
+      const total = lastPosition(state.cache, tokenIds.length) + 1;
       if (total > contextLength) {
         throw new ContextLengthError(
           `forward: ${total} tokens exceed the context of ${contextLength}; shorten the sequence`,
           { total, contextLength },
         );
       }
+      state.cache.assertRoom(tokenIds.length);
     }
   }
 }
 
+/** Whether a layer of the cache counts positions in its own way. */
+function hasOwnPositions(cache: SequenceCache): boolean {
+  return Array.from({ length: cache.layers }, (_, layer) => cache.layer(layer)).some(
+    ({ takesRawKeys }) => takesRawKeys === true,
+  );
+}
+
+/** The largest rotary position that `tokens` new tokens get in any layer. */
+function lastPosition(cache: SequenceCache, tokens: number): number {
+  let last = 0;
+  for (let layer = 0; layer < cache.layers; layer++) {
+    last = Math.max(last, cache.firstPosition(layer, tokens) + tokens - 1);
+  }
+  return last;
+}
+
 /** The key/value cache of one sequence. */
 class LlamaState implements SequenceState {
-  readonly cache: DynamicCache;
+  readonly cache: SequenceCache;
 
-  constructor(cache: DynamicCache) {
+  constructor(cache: SequenceCache) {
     this.cache = cache;
   }
 
@@ -198,6 +234,14 @@ class LlamaState implements SequenceState {
 
   crop(length: number): void {
     this.cache.crop(length);
+  }
+
+  canCrop(length: number): boolean {
+    return this.cache.canCrop(length);
+  }
+
+  fork(): LlamaState {
+    return new LlamaState(this.cache.fork());
   }
 
   dispose(): void {

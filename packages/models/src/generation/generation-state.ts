@@ -1,5 +1,5 @@
 import { DisposedError } from "@x/tensor";
-import type { CausalLM, SequenceState } from "../causal-lm";
+import type { CausalLM, SequenceState, StateOptions } from "../causal-lm";
 import { InvalidArgumentError } from "../errors";
 
 /**
@@ -13,8 +13,8 @@ export class GenerationState implements Disposable {
   #busy = false;
   #disposed = false;
 
-  constructor(model: CausalLM) {
-    this.#state = model.createState();
+  constructor(model: CausalLM, options?: StateOptions) {
+    this.#state = model.createState(options);
   }
 
   /** The tokens that the state covers. */
@@ -39,7 +39,7 @@ export class GenerationState implements Disposable {
 
   /**
    * Keeps what the state has in common with `tokenIds`, but never all of them: the last token has
-   * to be computed for its logits.
+   * to be computed for its logits. A bounded cache that dropped tokens in between starts afresh.
    *
    * @returns Number of tokens kept.
    */
@@ -47,6 +47,7 @@ export class GenerationState implements Disposable {
     const limit = Math.min(this.#tokenIds.length, tokenIds.length - 1);
     let common = 0;
     while (common < limit && this.#tokenIds[common] === tokenIds[common]) common++;
+    if (!this.#state.canCrop(common)) common = 0;
     this.#state.crop(common);
     this.#tokenIds = this.#tokenIds.slice(0, common);
     return common;

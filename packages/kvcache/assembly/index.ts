@@ -1,0 +1,1 @@
+export { attend, attendScratchBytes } from "./attend";

@@ -18,6 +18,7 @@ import type { CausalLM, SequenceChunk, SequenceState } from "../causal-lm";
 import { ContextLengthError, InvalidArgumentError } from "../errors";
 import { groupedQueryAttention } from "./grouped-query-attention";
 import type { LlamaConfig } from "./llama-config";
+import { LlamaProgram, ProgramState } from "./llama-program";
 import type { LlamaLayerWeights, LlamaWeights } from "./llama-weights";
 import { type RotaryTables, rotaryTables } from "./rotary-tables";
 
@@ -36,6 +37,7 @@ export class Llama implements CausalLM {
   readonly device: Device;
   readonly #weights: LlamaWeights;
   readonly #rotary: RotaryTables;
+  readonly #program: LlamaProgram | undefined;
 
   /** Takes over `weights` and `device`: {@link Llama.dispose} disposes both. */
   constructor(config: LlamaConfig, weights: LlamaWeights, device: Device) {
@@ -48,9 +50,11 @@ export class Llama implements CausalLM {
       linearFactor: config.rotaryLinearFactor,
       ...(weights.frequencyFactors && { frequencyFactors: weights.frequencyFactors }),
     });
+    this.#program = LlamaProgram.create(config, weights, this.#rotary, device);
   }
 
   createState(): SequenceState {
+    if (this.#program !== undefined) return this.#program.createState();
     const { layers, kvHeads, headDim } = this.config;
     return new LlamaState(new DynamicCache({ device: this.device, layers, kvHeads, headDim }));
   }
@@ -59,7 +63,7 @@ export class Llama implements CausalLM {
     this.#assertBatch(batch);
     const lengths = batch.map(({ state }) => state.length);
     try {
-      return tidy(() => this.#forward(batch));
+      return this.#program?.forward(batch) ?? tidy(() => this.#forward(batch));
     } catch (error) {
       // Layers may have appended already; a failed step must leave no trace.
       for (const [index, { state }] of batch.entries()) state.crop(lengths[index] ?? 0);
@@ -153,7 +157,8 @@ export class Llama implements CausalLM {
     if (batch.length === 0) throw new InvalidArgumentError("forward: the batch holds no chunk");
     const states = new Set<SequenceState>();
     for (const { state, tokenIds } of batch) {
-      if (!(state instanceof LlamaState) || states.has(state)) {
+      const isOwn = state instanceof (this.#program === undefined ? LlamaState : ProgramState);
+      if (!isOwn || states.has(state)) {
         throw new InvalidArgumentError(
           "forward: give each chunk a state of its own, made by this model's createState()",
         );

@@ -17,6 +17,11 @@ export namespace BlockFormat {
   /** Not blocks: one float32, or one float16, after the other. */
   export const Float32: i32 = 3;
   export const Float16: i32 = 4;
+  export const BFloat16: i32 = 5;
+  /** Blocks of 256 in eight parts, see `super-blocks.ts`. */
+  export const Q4_K: i32 = 6;
+  export const Q5_K: i32 = 7;
+  export const Q6_K: i32 = 8;
 }
 
 /** Weights in a block. */

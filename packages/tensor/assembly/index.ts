@@ -15,13 +15,6 @@ export {
   subtractRow,
   subtractScalar,
 } from "./element-wise";
-export {
-  embeddingFloat16,
-  embeddingFloat32,
-  embeddingQ4_0,
-  embeddingQ4_1,
-  embeddingQ8_0,
-} from "./embedding";
 export { silu } from "./exponential";
 export { linearScratchBytes } from "./linear-scratch";
 export { matmulScratchBytes } from "./matmul";

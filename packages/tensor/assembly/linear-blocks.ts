@@ -13,9 +13,16 @@ import {
 } from "./quantized-rows";
 import { groupCount, groupDistance, groupStart } from "./row-groups";
 import { storeLanes } from "./simd";
+import { multiplySuperRows, partBytes, superRowBytes, unpackSuperPanel } from "./super-blocks";
 
-/** Bytes of the products of one weight panel with two activation panels. */
-const productBytes: usize = 2 * panelRows * panelRows * 4;
+/** Stands for the formats of `super-blocks.ts`, which share one compiled kernel. */
+const superBlocks: i32 = -1;
+
+/**
+ * Bytes of the products of one weight panel with two activation panels, or of one unpacked part of
+ * each row of the panel.
+ */
+const productBytes: usize = max(2 * panelRows * panelRows * 4, panelRows * partBytes);
 
 /** Bytes of scratch for rows of `k` weights: one panel of them, and its products. */
 export function blockScratchBytes(k: i32): usize {
@@ -31,6 +38,7 @@ export function blockScratchBytes(k: i32): usize {
  * an element does not depend on the way it took.
  *
  * @param x what `quantizeRows` made of the activations for this format.
+ * @param superFormat which of them when `format` is `superBlocks`.
  */
 @inline
 function multiplyBlocks(
@@ -44,10 +52,15 @@ function multiplyBlocks(
   rowEnd: i32,
   scratch: usize,
   format: i32,
+  superFormat: i32,
 ): void {
-  const hasMinimums = format == BlockFormat.Q4_1;
+  const isSuper = format == superBlocks;
+  const hasMinimums =
+    format == BlockFormat.Q4_1 || (isSuper && superFormat != BlockFormat.Q6_K);
   const blocks = k / blockSize;
-  const weightRowBytes: usize = blocks * blockBytes(format);
+  const weightRowBytes: usize = isSuper
+    ? superRowBytes(k, superFormat)
+    : blocks * blockBytes(format);
   const integerRowBytes: usize = blocks * quantizedBlockBytes;
   const scaleRowBytes: usize = blocks * 4;
   const panelIntegerBytes: usize = blocks * panelBlockBytes;
@@ -84,7 +97,20 @@ function multiplyBlocks(
       const row2 = row0 + min(2, count - 1) * step;
       const row3 = row0 + min(3, count - 1) * step;
       let target = out + start * 4;
-      if (panels > 0) {
+      if (panels > 0 && isSuper) {
+        unpackSuperPanel(
+          row0,
+          row1,
+          row2,
+          row3,
+          blocks,
+          weightIntegers,
+          weightScales,
+          weightMinimums,
+          superFormat,
+          products,
+        );
+      } else if (panels > 0) {
         unpackPanel(
           row0,
           row1,
@@ -135,17 +161,33 @@ function multiplyBlocks(
         }
       }
       for (let row = 0; row < chunk - panelled; row++) {
-        const product = multiplyRows(
-          singleIntegers + row * integerRowBytes,
-          singleScales + row * scaleRowBytes,
-          singleOffsets + row * scaleRowBytes,
-          row0,
-          row1,
-          row2,
-          row3,
-          blocks,
-          format,
-        );
+        const integers = singleIntegers + row * integerRowBytes;
+        const scales = singleScales + row * scaleRowBytes;
+        const offsets = singleOffsets + row * scaleRowBytes;
+        const product = isSuper
+          ? multiplySuperRows(
+              integers,
+              scales,
+              offsets,
+              row0,
+              row1,
+              row2,
+              row3,
+              blocks,
+              superFormat,
+              products,
+            )
+          : multiplyRows(
+              integers,
+              scales,
+              offsets,
+              row0,
+              row1,
+              row2,
+              row3,
+              blocks,
+              format,
+            );
         storeLanes(target, product, count, distance * 4);
         target += n * 4;
       }
@@ -177,7 +219,7 @@ export function linearQ4_0(
   rowEnd: i32,
   scratch: usize,
 ): void {
-  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_0);
+  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_0, 0);
 }
 
 /**
@@ -195,7 +237,7 @@ export function linearQ4_1(
   rowEnd: i32,
   scratch: usize,
 ): void {
-  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_1);
+  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_1, 0);
 }
 
 /** The same for weights in Q8_0, 34 bytes a block, with the error of Q4_0. */
@@ -210,5 +252,24 @@ export function linearQ8_0(
   rowEnd: i32,
   scratch: usize,
 ): void {
-  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q8_0);
+  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q8_0, 0);
+}
+
+/**
+ * The same for weights in Q4_K, Q5_K or Q6_K, `k` a multiple of 256. For Q6_K activations have 14
+ * bits, so the bound has 16382 for 65534.
+ */
+export function linearSuperBlocks(
+  x: usize,
+  weight: usize,
+  out: usize,
+  m: i32,
+  k: i32,
+  n: i32,
+  rowBegin: i32,
+  rowEnd: i32,
+  scratch: usize,
+  format: i32,
+): void {
+  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, superBlocks, format);
 }

@@ -2,14 +2,17 @@ import { attention } from "../attention";
 import { BlockFormat } from "../block-format";
 import { add, multiply } from "../element-wise";
 import {
+  embeddingBFloat16,
   embeddingFloat16,
   embeddingFloat32,
   embeddingQ4_0,
   embeddingQ4_1,
   embeddingQ8_0,
+  embeddingSuperBlocks,
 } from "../embedding";
 import { silu } from "../exponential";
-import { linearQ4_0, linearQ4_1, linearQ8_0 } from "../linear-blocks";
+import { linearQ4_0, linearQ4_1, linearQ8_0, linearSuperBlocks } from "../linear-blocks";
+import { linearBFloat16 } from "../linear-bfloat16";
 import { linearFloat16 } from "../linear-float16";
 import { linearFloat32 } from "../linear-float32";
 import { matmulColumns } from "../matmul";
@@ -19,7 +22,7 @@ import { rotateIntoCache } from "../rotary-cache";
 import { chunksOf, instructionBytes, Opcode, opcodeOf, operand } from "./instruction";
 
 /** Operands: format, table, ids, out, rows, n, rows per chunk. */
-function runEmbedding(instruction: usize, begin: i32, end: i32): void {
+function runEmbedding(instruction: usize, begin: i32, end: i32, scratch: usize): void {
   const format = operand(instruction, 0);
   const table = operand(instruction, 1) as usize;
   const ids = (operand(instruction, 2) as usize) + begin * 4;
@@ -30,7 +33,9 @@ function runEmbedding(instruction: usize, begin: i32, end: i32): void {
   else if (format == BlockFormat.Float16) embeddingFloat16(table, ids, out, count, n);
   else if (format == BlockFormat.Q4_0) embeddingQ4_0(table, ids, out, count, n);
   else if (format == BlockFormat.Q4_1) embeddingQ4_1(table, ids, out, count, n);
-  else embeddingQ8_0(table, ids, out, count, n);
+  else if (format == BlockFormat.Q8_0) embeddingQ8_0(table, ids, out, count, n);
+  else if (format == BlockFormat.BFloat16) embeddingBFloat16(table, ids, out, count, n);
+  else embeddingSuperBlocks(table, ids, out, count, n, format, scratch);
 }
 
 /** Operands: format, x, weight, out, m, k, n, columns per chunk. */
@@ -50,6 +55,10 @@ function runLinear(instruction: usize, chunk: i32, scratch: usize): void {
   else if (format == BlockFormat.Q8_0) linearQ8_0(x, weight, out, m, k, n, begin, end, scratch);
   else if (format == BlockFormat.Float16) {
     linearFloat16(x, weight, out, m, k, n, begin, end, scratch);
+  } else if (format == BlockFormat.BFloat16) {
+    linearBFloat16(x, weight, out, m, k, n, begin, end, scratch);
+  } else if (format >= BlockFormat.Q4_K) {
+    linearSuperBlocks(x, weight, out, m, k, n, begin, end, scratch, format);
   } else linearFloat32(x, weight, out, m, k, n, begin, end, scratch);
 }
 
@@ -78,7 +87,7 @@ function runMatmul(instruction: usize, chunk: i32, scratch: usize): void {
 /** Rows `begin` to `end` of a kernel that works row by row. */
 function runRows(instruction: usize, opcode: i32, begin: i32, end: i32, scratch: usize): void {
   if (opcode == Opcode.Embedding) {
-    runEmbedding(instruction, begin, end);
+    runEmbedding(instruction, begin, end, scratch);
     return;
   }
   const first = operand(instruction, 0) as usize;

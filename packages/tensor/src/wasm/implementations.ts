@@ -1,4 +1,4 @@
-import { type DType, dtypeLayout } from "../dtype";
+import { dtypeLayout } from "../dtype";
 import { KernelError } from "../errors";
 import { contiguousName } from "../ops/copy-contiguous";
 import { type Implementation, rowsOf } from "../ops/operation";
@@ -17,7 +17,7 @@ export function simdImplementations(
   return new Map<string, Implementation>([
     ["linear", linear(device)],
     ["matmul", matmul(device, kernels)],
-    ["embedding", embedding(kernels)],
+    ["embedding", embedding(device)],
     ["rmsNorm", rmsNorm(kernels)],
     ["softmax", softmax(kernels)],
     ["silu", silu(kernels)],
@@ -143,23 +143,17 @@ function matmul(device: WasmDevice, kernels: KernelExports): Implementation {
   };
 }
 
-function embedding(kernels: KernelExports): Implementation {
-  const byDType: Partial<Record<DType, KernelExports["embeddingFloat32"]>> = {
-    float32: kernels.embeddingFloat32,
-    float16: kernels.embeddingFloat16,
-    q4_0: kernels.embeddingQ4_0,
-    q4_1: kernels.embeddingQ4_1,
-    q8_0: kernels.embeddingQ8_0,
-  };
+function embedding(device: WasmDevice): Implementation {
   return {
-    accepts: (inputs) => areContiguous(inputs) && byDType[operand(inputs, 0).dtype] !== undefined,
+    accepts: (inputs) => areContiguous(inputs) && hasFormat(operand(inputs, 0).dtype),
     run: (inputs, outputs) => {
       const weight = operand(inputs, 0);
       const ids = operand(inputs, 1);
       const output = addressOf(operand(outputs, 0));
-      const kernel = byDType[weight.dtype];
-      if (kernel === undefined) return;
-      kernel(addressOf(weight), addressOf(ids), output, ids.size, weight.dimension(1));
+      device.runEmbedding(addressOf(weight), weight.dtype, addressOf(ids), output, {
+        rows: ids.size,
+        columns: weight.dimension(1),
+      });
     },
   };
 }

@@ -24,14 +24,6 @@ type MatmulKernel = (
 type BinaryKernel = (a: Pointer, b: Pointer, output: Pointer, n: number) => void;
 type ScalarKernel = (a: Pointer, b: number, output: Pointer, n: number) => void;
 type RowKernel = (a: Pointer, b: Pointer, output: Pointer, rows: number, n: number) => void;
-type EmbeddingKernel = (
-  table: Pointer,
-  ids: Pointer,
-  output: Pointer,
-  count: number,
-  n: number,
-) => void;
-
 export interface KernelExports {
   readonly linearScratchBytes: (k: number, format: number) => number;
   readonly quantizedRowsBytes: (m: number, k: number) => number;
@@ -72,11 +64,6 @@ export interface KernelExports {
     rotarySize: number,
     interleaved: number,
   ) => void;
-  readonly embeddingFloat32: EmbeddingKernel;
-  readonly embeddingFloat16: EmbeddingKernel;
-  readonly embeddingQ4_0: EmbeddingKernel;
-  readonly embeddingQ4_1: EmbeddingKernel;
-  readonly embeddingQ8_0: EmbeddingKernel;
   readonly argmax: (input: Pointer, output: Pointer, rows: number, n: number) => void;
   readonly topK: (
     input: Pointer,

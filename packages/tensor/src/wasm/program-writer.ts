@@ -22,6 +22,10 @@ const formats: Readonly<Partial<Record<DType, number>>> = {
   q8_0: 2,
   float32: 3,
   float16: 4,
+  bfloat16: 5,
+  q4_k: 6,
+  q5_k: 7,
+  q6_k: 8,
 };
 
 const wordsPerInstruction = 16;

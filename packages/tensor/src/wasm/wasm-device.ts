@@ -31,6 +31,9 @@ const firstByte = 65536;
 /** Most queries of an attention block: enough to share what is read of keys and values. */
 export const attentionBlockRows = 16;
 
+/** Scratch of a thread that unpacks rows of a table. */
+const unpackScratchBytes = 128;
+
 /** A product with packed weights, as {@link WasmDevice.runLinear} takes it. */
 export interface LinearSizes {
   readonly dtype: DType;
@@ -159,6 +162,19 @@ export class WasmDevice extends HostDevice implements WasmKernelHost {
     });
   }
 
+  /** Rows `ids` of `table` on all threads. @internal */
+  runEmbedding(
+    table: number,
+    dtype: DType,
+    ids: number,
+    output: number,
+    shape: { readonly rows: number; readonly columns: number },
+  ): void {
+    this.#writer.clear();
+    this.#writer.embedding(table, dtype, ids, output, shape);
+    this.runProgram(this.#writer, unpackScratchBytes);
+  }
+
   /** `left · right` on all threads; see `ProgramWriter.matmul`. @internal */
   runMatmul(
     addresses: readonly [left: number, right: number, output: number],
@@ -202,6 +218,7 @@ export class WasmDevice extends HostDevice implements WasmKernelHost {
     const needs = [
       kernels.linearScratchBytes(columns, formatOf("q8_0")),
       kernels.linearScratchBytes(columns, formatOf("float32")),
+      unpackScratchBytes,
       kernels.attentionScratchBytes(attentionBlockRows, keys, headDim),
     ];
     return {

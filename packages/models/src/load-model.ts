@@ -15,6 +15,8 @@ export interface LoadModelOptions extends WeightLoadingOptions {
   readonly device?: DeviceName | undefined;
   /** `gpujs` runs every operation by its gpu.js definition. Default `auto`. */
   readonly kernels?: KernelChoice | undefined;
+  /** Threads that compute; see `createDevice`. Results do not depend on it. */
+  readonly threads?: number | undefined;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface LoadModelOptions extends WeightLoadingOptions {
  */
 export async function loadModel(
   source: ByteSource,
-  { device: deviceName, kernels, signal, onProgress }: LoadModelOptions = {},
+  { device: deviceName, kernels, threads, signal, onProgress }: LoadModelOptions = {},
 ): Promise<LanguageModel> {
   if (typeof source?.read !== "function") {
     throw new InvalidArgumentError(
@@ -50,7 +52,10 @@ export async function loadModel(
   const config = readConfig(file);
   const tokenizer = Tokenizer.fromGguf(file.metadata);
   const chatTemplate = ChatTemplate.fromGguf(file.metadata, tokenizer);
-  const device = await createDevice(deviceName, { ...(kernels && { kernels }) });
+  const device = await createDevice(deviceName, {
+    ...(kernels && { kernels }),
+    ...(threads !== undefined && { threads }),
+  });
   try {
     const weights = await loadLlamaWeights(file, config, device, { signal, onProgress });
     const model = new Llama(config, weights, device);

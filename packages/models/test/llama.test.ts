@@ -1,6 +1,7 @@
 import type { Tensor } from "@x/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { byteSourceFromBuffer, type LanguageModel, loadModel } from "../src/index";
+import { scalar } from "./support/gguf-writer";
 import { tinyLlama } from "./support/tiny-llama";
 
 const tokenIds = [5, 77, 130, 9, 200, 41, 3, 88, 120, 14, 60, 250];
@@ -35,6 +36,14 @@ describe.each([
     expect(whole.length).toBe(tokenIds.length * 262);
     const rows = tokenIds.map((_, row) => whole.slice(row * 262, (row + 1) * 262).join());
     expect(new Set(rows).size).toBe(tokenIds.length);
+  });
+
+  it("gives the logits of the gpu.js definitions on cpu", async () => {
+    const source = byteSourceFromBuffer(tinyLlama());
+    using reference = await loadModel(source, { device: "cpu", kernels: "gpujs" });
+    using state = reference.model.createState();
+    const logits = read(reference.model.forward([{ state, tokenIds, logits: "all" }]));
+    expectClose(whole, logits, 1e-4);
   });
 
   it("gives the same logits whatever the chunks", () => {
@@ -105,5 +114,79 @@ describe.each([
     }
     const { tensors, bytes } = language.model.device.memory();
     expect({ tensors, bytes }).toEqual({ tensors: before.tensors, bytes: before.bytes });
+  });
+});
+
+describe("Llama on wasm, a step as a program", () => {
+  it("gives the same logits, bit by bit, whatever the number of threads", async () => {
+    const results: Float32Array[] = [];
+    for (const threads of [1, 2, 4]) {
+      using language = await loadModel(byteSourceFromBuffer(tinyLlama()), { threads });
+      expect(language.model.device.threads).toBe(threads);
+      using state = language.model.createState();
+      results.push(read(language.model.forward([{ state, tokenIds, logits: "all" }])));
+      for (const tokenId of tokenIds) {
+        results.push(read(language.model.forward([{ state, tokenIds: [tokenId] }])));
+      }
+    }
+    const perModel = tokenIds.length + 1;
+    for (const [index, logits] of results.entries()) {
+      expect(logits).toEqual(results[index % perModel]);
+    }
+  });
+
+  it("allocates nothing from step to step", async () => {
+    using language = await loadModel(byteSourceFromBuffer(tinyLlama()), { threads: 2 });
+    using state = language.model.createState();
+    read(language.model.forward([{ state, tokenIds: [1] }]));
+    const { bytes, tensors, reservedBytes } = language.model.device.memory();
+    for (let step = 0; step < 40; step++) {
+      read(language.model.forward([{ state, tokenIds: [step] }]));
+      expect(language.model.device.memory()).toMatchObject({ bytes, tensors, reservedBytes });
+    }
+  });
+
+  it("grows a sequence's cache and keeps what it held", async () => {
+    using language = await loadModel(
+      byteSourceFromBuffer(
+        tinyLlama({
+          metadata: {
+            "llama.context_length": scalar("uint32", 400),
+          },
+        }),
+      ),
+    );
+    const ids = Array.from({ length: 300 }, (_, index) => (index * 37) % 262);
+    using whole = language.model.createState();
+    using grown = language.model.createState();
+    const expected = read(language.model.forward([{ state: whole, tokenIds: ids }]));
+    let last = new Float32Array();
+    for (let start = 0; start < ids.length; start += 50) {
+      const chunk = ids.slice(start, start + 50);
+      last = read(language.model.forward([{ state: grown, tokenIds: chunk }])) as typeof last;
+    }
+    expectClose(last, expected, 1e-4);
+    expect(() => grown.crop(301)).toThrow(/cannot keep 301 tokens of 300/);
+  });
+
+  it("tells the sequences of a batch apart, one token each", async () => {
+    using language = await loadModel(byteSourceFromBuffer(tinyLlama()));
+    const { model } = language;
+    const states = tokenIds.map(() => model.createState());
+    const alone = tokenIds.map((tokenId) => {
+      using state = model.createState();
+      read(model.forward([{ state, tokenIds: [7, tokenId], logits: "none" }]));
+      return read(model.forward([{ state, tokenIds: [tokenId] }]));
+    });
+    for (const [index, state] of states.entries()) {
+      read(model.forward([{ state, tokenIds: [7, tokenIds[index]!], logits: "none" }]));
+    }
+    const together = read(
+      model.forward(states.map((state, index) => ({ state, tokenIds: [tokenIds[index]!] }))),
+    );
+    for (const [index, logits] of alone.entries()) {
+      expectClose(together.slice(index * 262, (index + 1) * 262), logits, 1e-4);
+    }
+    for (const state of states) state.dispose();
   });
 });

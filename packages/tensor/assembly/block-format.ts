@@ -1,6 +1,6 @@
 /**
- * The block formats of GGUF. A block holds 32 consecutive weights of a row and starts with a
- * float16 scale d:
+ * How weights lie in memory. The block formats are those of GGUF: a block holds 32 consecutive
+ * weights of a row and starts with a float16 scale d:
  *
  * | format | bytes | after d | weight |
  * |---|---|---|---|
@@ -14,6 +14,14 @@ export namespace BlockFormat {
   export const Q4_0: i32 = 0;
   export const Q4_1: i32 = 1;
   export const Q8_0: i32 = 2;
+  /** Not blocks: one float32, or one float16, after the other. */
+  export const Float32: i32 = 3;
+  export const Float16: i32 = 4;
+  export const BFloat16: i32 = 5;
+  /** Blocks of 256 in eight parts, see `super-blocks.ts`. */
+  export const Q4_K: i32 = 6;
+  export const Q5_K: i32 = 7;
+  export const Q6_K: i32 = 8;
 }
 
 /** Weights in a block. */

@@ -1,17 +1,8 @@
 import { BlockFormat, blockBytes, headerBytes } from "./block-format";
 import { decodeFiniteHighHalves, decodeFiniteLowHalves, rebiasBits, shiftedHalfMask } from "./half";
 import { opaque } from "./opaque";
-import { quantizedBlockBytes } from "./quantized-activations";
+import { panelBlockBytes, panelScaleBytes } from "./quantized-rows";
 import { multiplyAdd, storeTransposed } from "./simd";
-
-/** Rows of weights, and rows of activations, in a panel. */
-export const panelRows: i32 = 4;
-
-/** Bytes of the integers of a block, for all rows of a panel. */
-const panelBlockBytes: usize = panelRows * quantizedBlockBytes;
-
-/** Bytes of the scales of a block, for all rows of a panel. */
-const panelScaleBytes: usize = panelRows * 4;
 
 /** Eight weights of a Q8_0 block of each of four rows: integers[pair][row][2]. */
 @inline

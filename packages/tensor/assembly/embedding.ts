@@ -8,6 +8,7 @@ import {
   specialBits,
 } from "./half";
 import { opaque } from "./opaque";
+import { superRowBytes, unpackSuperRow } from "./super-blocks";
 
 /**
  * Rows of a table, by number, as float32. The caller has checked that the numbers are in range.
@@ -127,4 +128,37 @@ export function embeddingQ4_1(table: usize, ids: usize, out: usize, count: i32, 
 /** The same for a Q8_0 table: d q, rounded once. */
 export function embeddingQ8_0(table: usize, ids: usize, out: usize, count: i32, n: i32): void {
   embedBlocks(table, ids, out, count, n, BlockFormat.Q8_0);
+}
+
+/** The same for a bfloat16 table; exact. */
+export function embeddingBFloat16(
+  table: usize,
+  ids: usize,
+  out: usize,
+  count: i32,
+  n: i32,
+): void {
+  for (let i = 0; i < count; i++) {
+    const row = table + load<i32>(ids + i * 4) * n * 2;
+    const target = out + i * n * 4;
+    for (let column = 0; column < n; column++) {
+      store<i32>(target + column * 4, (load<u16>(row + column * 2) as i32) << 16);
+    }
+  }
+}
+
+/** The same for a table in Q4_K, Q5_K or Q6_K, `n` a multiple of 256. @param scratch 80 bytes. */
+export function embeddingSuperBlocks(
+  table: usize,
+  ids: usize,
+  out: usize,
+  count: i32,
+  n: i32,
+  format: i32,
+  scratch: usize,
+): void {
+  const rowBytes = superRowBytes(n, format);
+  for (let i = 0; i < count; i++) {
+    unpackSuperRow(table + load<i32>(ids + i * 4) * rowBytes, out + i * n * 4, n, format, scratch);
+  }
 }

@@ -1,4 +1,5 @@
 export { argmax } from "./argmax";
+export { attentionScratchBytes } from "./attention";
 export { copyStrided } from "./copy-strided";
 export {
   add,
@@ -14,20 +15,20 @@ export {
   subtractRow,
   subtractScalar,
 } from "./element-wise";
-export {
-  embeddingFloat16,
-  embeddingFloat32,
-  embeddingQ4_0,
-  embeddingQ4_1,
-  embeddingQ8_0,
-} from "./embedding";
 export { silu } from "./exponential";
-export { linearQ4_0, linearQ4_1, linearQ8_0 } from "./linear-blocks";
-export { linearFloat16 } from "./linear-float16";
-export { linearFloat32 } from "./linear-float32";
 export { linearScratchBytes } from "./linear-scratch";
-export { matmul, matmulScratchBytes } from "./matmul";
+export { matmulScratchBytes } from "./matmul";
 export { matmulTransposed } from "./matmul-transposed";
+export {
+  joinProgram,
+  programControlBytes,
+  programInstructionBytes,
+  reportFailure,
+  serve,
+  startProgram,
+  stopWorkers,
+} from "./program/run";
+export { quantizedRowsBytes } from "./quantized-rows";
 export { rmsNorm } from "./rms-norm";
 export { rotary } from "./rotary";
 export { softmax } from "./softmax";

@@ -7,18 +7,10 @@ import {
   shiftedHalfMask,
   specialBits,
 } from "./half";
+import { highToHigh, loadHalves, lowToHigh } from "./half-lanes";
 import { opaque } from "./opaque";
 import { groupCount, groupDistance, groupStart } from "./row-groups";
 import { multiplyAdd, storeLanes, sumLanesOfFour } from "./simd";
-
-/** The `count` float16 at `source`, 1 to 3, in the low halves of the lanes, and zeros. */
-@inline
-function loadHalves(source: usize, count: i32): v128 {
-  let lanes = v128.load16_lane(source, i32x4.splat(0), 0);
-  if (count > 1) lanes = v128.load16_lane(source + 2, lanes, 2);
-  if (count > 2) lanes = v128.load16_lane(source + 4, lanes, 4);
-  return lanes;
-}
 
 /** Decodes four rows to a panel, see `packPanel`. */
 function decodePanel(
@@ -103,24 +95,12 @@ function dotFourHalves(
   return !v128.any_true(i16x8.ge_u(largest, i16x8.splat(0x7c00)));
 }
 
-/** The first four 16-bit lanes, in the high halves of 32-bit lanes. */
-@inline
-function lowToHigh(halves: v128, zero: v128): v128 {
-  return v128.shuffle<i16>(zero, halves, 0, 8, 1, 9, 2, 10, 3, 11);
-}
-
-/** The last four 16-bit lanes, in the high halves of 32-bit lanes. */
-@inline
-function highToHigh(halves: v128, zero: v128): v128 {
-  return v128.shuffle<i16>(zero, halves, 4, 12, 5, 13, 6, 14, 7, 15);
-}
-
 /**
  * Columns `rowBegin` to `rowEnd` of out[m, n] = x[m, k] · weight[n, k]ᵀ, weights in float16.
  *
  * Weights are decoded exactly, subnormal numbers, infinity and NaN included. Error of an element:
  * at most (k / 4 + 3) 2^-24 Σ|x w|, to first order; it does not depend on `m` or the range.
- * Scratch: `linearScratchBytes(m, k)`.
+ * Scratch: `panelBytes(k)`.
  */
 export function linearFloat16(
   x: usize,

@@ -4,7 +4,7 @@ import { multiplyByRows } from "./matmul-transposed";
  * Columns `rowBegin` to `rowEnd` of out[m, n] = x[m, k] · weight[n, k]ᵀ.
  *
  * Error of an element: at most (k / 4 + 3) 2^-24 Σ|x w|, to first order; it does not depend on `m`
- * or the range. Scratch: `linearScratchBytes(m, k)`.
+ * or the range. Scratch: `panelBytes(k)`.
  */
 export function linearFloat32(
   x: usize,

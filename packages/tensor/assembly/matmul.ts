@@ -169,26 +169,26 @@ function multiplyRows(
 }
 
 /**
- * Batched out = a · b: out[m, n] = a[m, k] · b[k, n].
+ * Columns `begin` to `end` of out[m, n] = a[m, k] · b[k, n].
  *
- * Strides are in elements and may be 0; the last dimension of all three is contiguous. `out` may
- * not overlap `a` or `b`. Scratch: `matmulScratchBytes(m, k, n)`.
+ * Strides are in elements; rows of all three are contiguous. `out` may not overlap `a` or `b`.
+ * Scratch: `matmulScratchBytes(m, k, n)`.
  *
- * Every element is summed over k in order. Error: at most (k + 1) 2^-24 Σ|a b|, to first order.
+ * Every element is summed over k in order, whatever the range. Error: at most (k + 1) 2^-24 Σ|a b|,
+ * to first order.
+ *
+ * @param begin a multiple of 32, or the range is the whole matrix.
  */
-export function matmul(
+export function matmulColumns(
   a: usize,
   b: usize,
   out: usize,
-  batch: i32,
   m: i32,
   k: i32,
-  n: i32,
-  aBatchStride: i32,
+  begin: i32,
+  end: i32,
   aRowStride: i32,
-  bBatchStride: i32,
   bRowStride: i32,
-  outBatchStride: i32,
   outRowStride: i32,
   scratch: usize,
 ): void {
@@ -196,41 +196,36 @@ export function matmul(
   const bStride: usize = bRowStride * 4;
   const outStride: usize = outRowStride * 4;
   const panel = scratch + tileRows * columnBytes;
-  for (let index = 0; index < batch; index++) {
-    let column = 0;
-    if (m == 1) {
-      for (; column + wideColumns <= n; column += wideColumns) {
-        multiplyOneRowWide(a, b + column * 4, bStride, k, out + column * 4);
-      }
+  let column = begin;
+  if (m == 1) {
+    for (; column + wideColumns <= end; column += wideColumns) {
+      multiplyOneRowWide(a, b + column * 4, bStride, k, out + column * 4);
     }
-    for (; column < n; column += tileColumns) {
-      const columns = min(n - column, tileColumns);
-      const source = b + column * 4;
-      const target = out + column * 4;
-      if (columns == tileColumns && m < packThreshold) {
-        multiplyRows(a, aStride, m, source, bStride, k, target, outStride);
-        continue;
-      }
-      packColumns(source, bStride, k, columns, panel);
-      if (columns == tileColumns) {
-        multiplyRows(a, aStride, m, panel, columnBytes, k, target, outStride);
-        continue;
-      }
-      for (let row = 0; row < m; row += tileRows) {
-        const rows = min(m - row, tileRows);
-        multiplyRows(a + row * aStride, aStride, rows, panel, columnBytes, k, scratch, columnBytes);
-        for (let i = 0; i < rows; i++) {
-          for (let j = 0; j < columns; j++) {
-            store<f32>(
-              target + (row + i) * outStride + j * 4,
-              load<f32>(scratch + i * columnBytes + j * 4),
-            );
-          }
+  }
+  for (; column < end; column += tileColumns) {
+    const columns = min(end - column, tileColumns);
+    const source = b + column * 4;
+    const target = out + column * 4;
+    if (columns == tileColumns && m < packThreshold) {
+      multiplyRows(a, aStride, m, source, bStride, k, target, outStride);
+      continue;
+    }
+    packColumns(source, bStride, k, columns, panel);
+    if (columns == tileColumns) {
+      multiplyRows(a, aStride, m, panel, columnBytes, k, target, outStride);
+      continue;
+    }
+    for (let row = 0; row < m; row += tileRows) {
+      const rows = min(m - row, tileRows);
+      multiplyRows(a + row * aStride, aStride, rows, panel, columnBytes, k, scratch, columnBytes);
+      for (let i = 0; i < rows; i++) {
+        for (let j = 0; j < columns; j++) {
+          store<f32>(
+            target + (row + i) * outStride + j * 4,
+            load<f32>(scratch + i * columnBytes + j * 4),
+          );
         }
       }
     }
-    a += aBatchStride * 4;
-    b += bBatchStride * 4;
-    out += outBatchStride * 4;
   }
 }

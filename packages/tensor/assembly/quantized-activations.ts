@@ -8,11 +8,24 @@ import { maximumOfLanes, roundingShift, storeTransposed } from "./simd";
  * scale = max|x| / 32767. The error of one activation is at most max|x| / 65534, so products stay
  * near float32, at the cost of the usual 8-bit scheme: baseline SIMD multiplies pairs of 16-bit
  * integers either way. The products of a block with 8-bit weights add up to 32 bits at most:
- * 128 * 32767 * 32 < 2^31.
+ * 128 * 32767 * 32 < 2^31. Weights of Q6_K have 13 bits with their scale, so activations get 14:
+ * 4096 * 8191 * 32 < 2^31.
  */
 
 /** Bytes of a block's integers. */
 export const quantizedBlockBytes: i32 = blockSize * 2;
+
+/** The largest integer of an activation. */
+@inline
+function largestInteger(format: i32): f32 {
+  return format == BlockFormat.Q6_K ? 8191 : 32767;
+}
+
+/** Whether integers are stored as the masks and shifts of 16-bit lanes pull nibbles out. */
+@inline
+function isNibbleOrder(format: i32): bool {
+  return format == BlockFormat.Q4_0 || format == BlockFormat.Q4_1;
+}
 
 /** A block whose largest value is below this, where 32767 / max|x| overflows, counts as zero. */
 const smallestMaximum: f32 = 1e-34;
@@ -46,11 +59,11 @@ function largestMagnitude(x: usize): f32 {
 /**
  * Quantizes one row.
  *
- * For the nibble formats the integers of a block are stored as elements 0, 2 … 14; 16, 18 … 30;
+ * For Q4_0 and Q4_1 the integers of a block are stored as elements 0, 2 … 14; 16, 18 … 30;
  * 1, 3 … 15; 17, 19 … 31: the order in which masks and shifts of 16-bit lanes pull the nibbles out.
  *
  * The offset of a block is what the constant part of its weights multiplies: the int32 -8 Σq for
- * Q4_0, the float32 scale * Σq for Q4_1.
+ * Q4_0, the float32 scale * Σq for the formats with minimums.
  *
  * A row with infinity or NaN gives NaN scales, so NaN results.
  *
@@ -71,9 +84,9 @@ export function quantizeRow(
   const ones = i16x8.splat(1);
   for (let block = 0; block < blocks; block++) {
     const largest = largestMagnitude(x);
-    let scale = largest * (1.0 / 32767.0);
+    let scale = largest * (1 / largestInteger(format));
     let inverse: f32 = 0;
-    if (largest >= smallestMaximum) inverse = 32767 / largest;
+    if (largest >= smallestMaximum) inverse = largestInteger(format) / largest;
     // Infinity and NaN alike: the difference is NaN.
     if (!(largest < f32.POSITIVE_INFINITY)) scale = f32.NaN;
     const factor = f32x4.splat(inverse);
@@ -81,16 +94,18 @@ export function quantizeRow(
     const q1 = roundEight(x + 32, factor);
     const q2 = roundEight(x + 64, factor);
     const q3 = roundEight(x + 96, factor);
-    if (format == BlockFormat.Q8_0) {
-      v128.store(integers, q0);
-      v128.store(integers, q1, 16);
-      v128.store(integers, q2, 32);
-      v128.store(integers, q3, 48);
-    } else {
+    if (isNibbleOrder(format)) {
       v128.store(integers, v128.shuffle<i16>(q0, q1, 0, 2, 4, 6, 8, 10, 12, 14));
       v128.store(integers, v128.shuffle<i16>(q2, q3, 0, 2, 4, 6, 8, 10, 12, 14), 16);
       v128.store(integers, v128.shuffle<i16>(q0, q1, 1, 3, 5, 7, 9, 11, 13, 15), 32);
       v128.store(integers, v128.shuffle<i16>(q2, q3, 1, 3, 5, 7, 9, 11, 13, 15), 48);
+    } else {
+      v128.store(integers, q0);
+      v128.store(integers, q1, 16);
+      v128.store(integers, q2, 32);
+      v128.store(integers, q3, 48);
+    }
+    if (format != BlockFormat.Q8_0 && format != BlockFormat.Q6_K) {
       const pairs = i32x4.add(
         i32x4.add(i32x4.dot_i16x8_s(q0, ones), i32x4.dot_i16x8_s(q1, ones)),
         i32x4.add(i32x4.dot_i16x8_s(q2, ones), i32x4.dot_i16x8_s(q3, ones)),

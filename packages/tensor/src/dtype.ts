@@ -3,7 +3,8 @@ import { DTypeError } from "./errors";
 /**
  * Element types. `float32` computes; `int32` indexes; `bool` masks; the others store: weights stay
  * packed in memory and kernels unpack them as they go. `q4_0`, `q4_1` and `q8_0` are the block
- * formats of GGUF: 32 consecutive elements of a row share one scale.
+ * formats of GGUF: 32 consecutive elements of a row share one scale. `q4_k`, `q5_k` and `q6_k` are
+ * its "K" formats: blocks of 256 in parts with scales of their own.
  */
 export type DType =
   | "float32"
@@ -13,7 +14,10 @@ export type DType =
   | "bfloat16"
   | "q4_0"
   | "q4_1"
-  | "q8_0";
+  | "q8_0"
+  | "q4_k"
+  | "q5_k"
+  | "q6_k";
 
 /** How a dtype lies in memory. */
 export interface DTypeLayout {
@@ -32,6 +36,9 @@ const layouts: Readonly<Record<DType, DTypeLayout>> = {
   q4_0: { blockSize: 32, blockBytes: 18 },
   q4_1: { blockSize: 32, blockBytes: 20 },
   q8_0: { blockSize: 32, blockBytes: 34 },
+  q4_k: { blockSize: 256, blockBytes: 144 },
+  q5_k: { blockSize: 256, blockBytes: 176 },
+  q6_k: { blockSize: 256, blockBytes: 210 },
 };
 
 /** The memory layout of `dtype`. */

@@ -148,4 +148,11 @@ export { Tensor } from "./tensor";
 export type { WarningHandler } from "./warnings";
 export { setWarningHandler } from "./warnings";
 export type { WasmBuild } from "./wasm/kernel-module";
+export type {
+  AttentionOperands,
+  KernelProgramLimits,
+  ProgramProduct,
+  RotationOperands,
+} from "./wasm/kernel-program";
+export { KernelProgram } from "./wasm/kernel-program";
 export type { GpuLimits } from "./webgpu/gpu-limits";

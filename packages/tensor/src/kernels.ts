@@ -13,9 +13,9 @@ export type {
 } from "./gpujs/kernel-source";
 export { assertDType, assertShapes } from "./ops/checks";
 export type {
+  GpujsContext,
   Gradient,
   GradientContext,
-  GpujsContext,
   Implementation,
   Operation,
   TensorSpec,

@@ -38,9 +38,13 @@ export interface WeightLoadingOptions {
 const dtypes: Readonly<Partial<Record<string, DType>>> = {
   F32: "float32",
   F16: "float16",
+  BF16: "bfloat16",
   Q4_0: "q4_0",
   Q4_1: "q4_1",
   Q8_0: "q8_0",
+  Q4_K: "q4_k",
+  Q5_K: "q5_k",
+  Q6_K: "q6_k",
 };
 
 /** Bytes per read: large enough to be fast, small enough to report progress and to stop. */

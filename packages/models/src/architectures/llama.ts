@@ -18,6 +18,7 @@ import type { CausalLM, SequenceChunk, SequenceState, StateOptions } from "../ca
 import { ContextLengthError, InvalidArgumentError } from "../errors";
 import { cachedAttention } from "./cached-attention";
 import type { LlamaConfig } from "./llama-config";
+import { LlamaProgram, ProgramState } from "./llama-program";
 import type { LlamaLayerWeights, LlamaWeights } from "./llama-weights";
 import { type RotaryTables, rotaryTables } from "./rotary-tables";
 
@@ -37,6 +38,7 @@ export class Llama implements CausalLM {
   readonly device: Device;
   readonly #weights: LlamaWeights;
   readonly #rotary: RotaryTables;
+  readonly #program: LlamaProgram | undefined;
 
   /** Takes over `weights` and `device`: {@link Llama.dispose} disposes both. */
   constructor(config: LlamaConfig, weights: LlamaWeights, device: Device) {
@@ -49,9 +51,11 @@ export class Llama implements CausalLM {
       linearFactor: config.rotaryLinearFactor,
       ...(weights.frequencyFactors && { frequencyFactors: weights.frequencyFactors }),
     });
+    this.#program = LlamaProgram.create(config, weights, this.#rotary, device);
   }
 
   createState({ cache }: StateOptions = {}): SequenceState {
+    if (cache === undefined && this.#program !== undefined) return this.#program.createState();
     const { layers, kvHeads, headDim } = this.config;
     const rotateKeys = (keys: Tensor, positions: Int32Array) =>
       tidy(() => this.#rotate(keys, this.#integers(positions)));
@@ -63,6 +67,9 @@ export class Llama implements CausalLM {
     this.#assertBatch(batch);
     const lengths = batch.map(({ state }) => state.length);
     try {
+      if (batch.every(({ state }) => state instanceof ProgramState)) {
+        return this.#requireProgram().forward(batch);
+      }
       return tidy(() => this.#forward(batch));
     } catch (error) {
       // Layers may have appended already; a failed step must leave no trace.
@@ -172,7 +179,8 @@ export class Llama implements CausalLM {
     if (batch.length === 0) throw new InvalidArgumentError("forward: the batch holds no chunk");
     const states = new Set<SequenceState>();
     for (const { state, tokenIds } of batch) {
-      if (!(state instanceof LlamaState) || states.has(state)) {
+      const isPrepared = state instanceof ProgramState && this.#program !== undefined;
+      if (!(isPrepared || state instanceof LlamaState) || states.has(state)) {
         throw new InvalidArgumentError(
           "forward: give each chunk a state of its own, made by this model's createState()",
         );
@@ -188,15 +196,25 @@ export class Llama implements CausalLM {
           { tokenId: invalid, vocabularySize },
         );
       }
-      const total = lastPosition(state.cache, tokenIds.length) + 1;
+      const total = lastPosition(state, tokenIds.length) + 1;
       if (total > contextLength) {
         throw new ContextLengthError(
           `forward: ${total} tokens exceed the context of ${contextLength}; shorten the sequence`,
           { total, contextLength },
         );
       }
-      state.cache.assertRoom(tokenIds.length);
+      state.cache?.assertRoom(tokenIds.length);
     }
+    if (new Set(batch.map(({ state }) => state.cache === undefined)).size > 1) {
+      throw new InvalidArgumentError(
+        "forward: the batch mixes states with and without a cache of their own; use one kind",
+      );
+    }
+  }
+
+  #requireProgram(): LlamaProgram {
+    if (this.#program !== undefined) return this.#program;
+    throw new InvalidArgumentError("forward: a state belongs to another model");
   }
 }
 
@@ -208,7 +226,8 @@ function hasOwnPositions(cache: SequenceCache): boolean {
 }
 
 /** The largest rotary position that `tokens` new tokens get in any layer. */
-function lastPosition(cache: SequenceCache, tokens: number): number {
+function lastPosition({ cache, length }: SequenceState, tokens: number): number {
+  if (cache === undefined) return length + tokens - 1;
   let last = 0;
   for (let layer = 0; layer < cache.layers; layer++) {
     last = Math.max(last, cache.firstPosition(layer, tokens) + tokens - 1);

@@ -1,5 +1,7 @@
-import { DeviceError } from "../errors";
+import { DeviceError, OutOfRangeError } from "../errors";
 import { supportedBuild, type WasmBuild } from "../wasm/kernel-module";
+import { canShareMemory } from "../wasm/thread-host";
+import { defaultThreads } from "../wasm/thread-pool";
 import { WasmDevice } from "../wasm/wasm-device";
 import { createGlContext, describeGpu, releaseGlContext } from "../webgl/gl-context";
 import type { GlLimits } from "../webgl/webgl-device";
@@ -7,6 +9,9 @@ import { describeAdapter, findAdapter, isEmulated, isEmulatedGpu } from "../webg
 import type { GpuLimits } from "../webgpu/gpu-limits";
 import { CpuDevice } from "./cpu-device";
 import type { Device, DeviceName, KernelChoice } from "./device";
+
+/** More threads than any machine makes use of; a larger number is a mistake. */
+const maximumThreads = 256;
 
 /** Settings of {@link createDevice}. */
 export interface DeviceOptions {
@@ -21,6 +26,12 @@ export interface DeviceOptions {
    * smaller one.
    */
   readonly limits?: Partial<GpuLimits & GlLimits>;
+  /**
+   * Threads that compute, the calling one included; on `wasm` with SIMD kernels only. Results do not
+   * depend on it. Default: as many as the system runs at once, at most 8; 1 in a page that is not
+   * cross-origin isolated, where workers cannot share memory.
+   */
+  readonly threads?: number;
 }
 
 /** Whether a device can be made here, and why not. */
@@ -50,10 +61,15 @@ export interface DeviceAvailability {
  */
 export async function createDevice(
   name: DeviceName = typeof WebAssembly === "object" ? "wasm" : "cpu",
-  { kernels = "auto", build, limits = {} }: DeviceOptions = {},
+  { kernels = "auto", build, limits = {}, threads = defaultThreads() }: DeviceOptions = {},
 ): Promise<Device> {
   if (kernels !== "auto" && kernels !== "gpujs") {
     throw new DeviceError(`unknown kernels "${kernels}"; use auto or gpujs`, { kernels });
+  }
+  if (!Number.isInteger(threads) || threads < 1 || threads > maximumThreads) {
+    throw new OutOfRangeError(`threads is ${threads}; use an integer of 1 to ${maximumThreads}`, {
+      threads,
+    });
   }
   switch (name) {
     case "cpu":
@@ -62,7 +78,7 @@ export async function createDevice(
       if (typeof WebAssembly !== "object") {
         throw new DeviceError("wasm: this engine has no WebAssembly; use the cpu device");
       }
-      return WasmDevice.create(kernels, build);
+      return WasmDevice.create({ kernels, build, threads: canShareMemory() ? threads : 1 });
     case "webgl": {
       const { WebGlDevice } = await import("../webgl/webgl-device");
       return WebGlDevice.create(limits);

@@ -75,6 +75,11 @@ export abstract class Device implements Disposable {
     registerDevice(this);
   }
 
+  /** Threads that compute, the calling one included. */
+  get threads(): number {
+    return 1;
+  }
+
   /**
    * Reserves memory for elements of `dtype`, whose content is undefined.
    *

@@ -166,6 +166,9 @@ function elementsOf(slice: BufferSlice, bytesOf: (slice: BufferSlice) => Uint8Ar
     case "q4_0":
     case "q4_1":
     case "q8_0":
+    case "q4_k":
+    case "q5_k":
+    case "q6_k":
       return new Uint16Array(buffer, byteOffset, byteLength / 2);
     default:
       return slice.dtype satisfies never;

@@ -2,8 +2,9 @@ import type { KernelSource } from "../gpujs/kernel-source";
 import type { Tensor } from "../tensor";
 import { assertDType, assertIndexes, assertShapes } from "./checks";
 import { asArgument, type Operation, runSingle, sliceOf } from "./operation";
-import { unpackElement, wordsPerRow } from "./packed-weights";
+import { wordsPerRow } from "./packed-weights";
 import { scatterAddRows } from "./scatter";
+import { unpackElement } from "./unpack-element";
 
 function gatherRows(dtype: Tensor["dtype"]): KernelSource {
   return {
@@ -31,6 +32,9 @@ const embeddingOperation: Operation<undefined, [Tensor, Tensor], [Tensor]> = {
       "q4_0",
       "q4_1",
       "q8_0",
+      "q4_k",
+      "q5_k",
+      "q6_k",
     );
     assertDType("embedding", "the ids", ids, "int32");
     assertShapes("embedding", weight.rank === 2, "use weight [V, D] and ids [...]", weight, ids);

@@ -8,6 +8,7 @@ import { matmul } from "./matmul";
 import { asArgument, type Operation, runSingle, sliceOf } from "./operation";
 import { decodeBrainFloat, decodeHalf, wordsPerBlock, wordsPerRow } from "./packed-weights";
 import { reshape } from "./reshape";
+import { superBlockSize, unpackSuperBlockElement } from "./super-blocks";
 
 /** Statements that add one block's (or element's) products to `sum`. */
 function accumulate(dtype: DType): string {
@@ -59,17 +60,29 @@ function accumulate(dtype: DType): string {
         }
         ${decodeHalf("scale", "weight[this.thread.x][first]")}
         sum += scale * dot;`;
+    case "q4_k":
+    case "q5_k":
+    case "q6_k":
+      return `
+        const row = this.thread.x;
+        for (let offset = 0; offset < ${superBlockSize}; offset++) {
+          const column = superBlock * ${superBlockSize} + offset;
+          ${unpackSuperBlockElement(dtype)}
+          sum += x[this.thread.y][column] * element;
+        }`;
     default:
       return dtype satisfies never;
   }
 }
 
 function linearSource(dtype: DType): KernelSource {
+  // What unpacks an element of a large block has a `block` of its own.
+  const index = dtype.endsWith("_k") ? "superBlock" : "block";
   return {
     name: `linear-${dtype}`,
     source: `function (x, weight, blocks) {
       let sum = 0;
-      for (let block = 0; block < blocks; block++) {
+      for (let ${index} = 0; ${index} < blocks; ${index}++) {
         ${accumulate(dtype)}
       }
       return sum;
@@ -92,6 +105,9 @@ const linearOperation: Operation<undefined, [Tensor, Tensor], [Tensor]> = {
       "q4_0",
       "q4_1",
       "q8_0",
+      "q4_k",
+      "q5_k",
+      "q6_k",
     );
     const fits = input.rank > 0 && weight.rank === 2 && weight.shape[1] === input.shape.at(-1);
     assertShapes("linear", fits, "use input [..., K] and weight [N, K]", input, weight);

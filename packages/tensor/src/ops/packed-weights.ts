@@ -21,9 +21,8 @@ function elementsPerBlock(dtype: DType): number {
 
 /** 16-bit words per block; float32 counts one word per element. */
 export function wordsPerBlock(dtype: DType): number {
-  return { float32: 1, int32: 1, bool: 1, float16: 1, bfloat16: 1, q4_0: 9, q4_1: 10, q8_0: 17 }[
-    dtype
-  ];
+  const { blockSize, blockBytes } = dtypeLayout(dtype);
+  return blockSize === 1 ? 1 : blockBytes / 2;
 }
 
 /**
@@ -56,45 +55,4 @@ export function decodeBrainFloat(variable: string, bits: string): string {
         * Math.pow(2, ${variable}Exponent - ${variable}Half - 67);
     }
     if (${variable}Bits >= 32768) { ${variable} = -${variable}; }`;
-}
-
-/** Statements that set `element` to `weight[row][column]` of a table stored as `dtype`. */
-export function unpackElement(dtype: DType): string {
-  switch (dtype) {
-    case "float32":
-    case "int32":
-    case "bool":
-      return "const element = weight[row][column];";
-    case "float16":
-      return decodeHalf("element", "weight[row][column]");
-    case "bfloat16":
-      return decodeBrainFloat("element", "weight[row][column]");
-    case "q4_0":
-    case "q4_1": {
-      const header = dtype === "q4_0" ? 1 : 2;
-      return `
-        const first = Math.floor((column + 0.5) / 32) * ${wordsPerBlock(dtype)};
-        const index = column % 32;
-        const byte = index % 16;
-        const word = weight[row][first + ${header} + Math.floor(byte / 2)];
-        let shift = (byte % 2) * 8;
-        if (index >= 16) { shift += 4; }
-        const nibble = Math.floor(word / Math.pow(2, shift)) % 16;
-        ${decodeHalf("scale", "weight[row][first]")}
-        ${dtype === "q4_1" ? decodeHalf("minimum", "weight[row][first + 1]") : ""}
-        const element = ${dtype === "q4_1" ? "scale * nibble + minimum" : "scale * (nibble - 8)"};`;
-    }
-    case "q8_0":
-      return `
-        const first = Math.floor((column + 0.5) / 32) * 17;
-        const index = column % 32;
-        const word = weight[row][first + 1 + Math.floor(index / 2)];
-        let byte = word % 256;
-        if (index % 2 > 0.5) { byte = Math.floor(word / 256); }
-        if (byte > 127) { byte = byte - 256; }
-        ${decodeHalf("scale", "weight[row][first]")}
-        const element = scale * byte;`;
-    default:
-      return dtype satisfies never;
-  }
 }

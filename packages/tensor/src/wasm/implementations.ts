@@ -1,4 +1,4 @@
-import { type DType, dtypeLayout } from "../dtype";
+import { dtypeLayout } from "../dtype";
 import { KernelError } from "../errors";
 import { contiguousName } from "../ops/copy-contiguous";
 import { type Implementation, rowsOf } from "../ops/operation";
@@ -6,6 +6,7 @@ import { contiguousStrides, sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
 import { addressOf } from "./address";
 import type { KernelExports } from "./kernel-exports";
+import { hasFormat } from "./program-writer";
 import type { WasmDevice } from "./wasm-device";
 
 /** The SIMD kernels by operation name. Each must equal the operation's gpu.js definition. */
@@ -14,9 +15,9 @@ export function simdImplementations(
   kernels: KernelExports,
 ): ReadonlyMap<string, Implementation> {
   return new Map<string, Implementation>([
-    ["linear", linear(device, kernels)],
+    ["linear", linear(device)],
     ["matmul", matmul(device, kernels)],
-    ["embedding", embedding(kernels)],
+    ["embedding", embedding(device)],
     ["rmsNorm", rmsNorm(kernels)],
     ["softmax", softmax(kernels)],
     ["silu", silu(kernels)],
@@ -48,37 +49,20 @@ function operand(tensors: readonly Tensor[], index: number): Tensor {
   return tensor;
 }
 
-function linear(device: WasmDevice, kernels: KernelExports): Implementation {
-  const byDType: Partial<Record<DType, KernelExports["linearFloat32"]>> = {
-    float32: kernels.linearFloat32,
-    float16: kernels.linearFloat16,
-    q4_0: kernels.linearQ4_0,
-    q4_1: kernels.linearQ4_1,
-    q8_0: kernels.linearQ8_0,
-  };
+function linear(device: WasmDevice): Implementation {
   return {
-    accepts: (inputs) => areContiguous(inputs) && byDType[operand(inputs, 1).dtype] !== undefined,
+    accepts: (inputs) => areContiguous(inputs) && hasFormat(operand(inputs, 1).dtype),
     run: (inputs, outputs) => {
       const input = operand(inputs, 0);
       const weight = operand(inputs, 1);
-      const output = operand(outputs, 0);
-      const kernel = byDType[weight.dtype];
-      if (kernel === undefined) return;
       const { rows, columns } = rowsOf(input.shape);
-      const features = weight.dimension(0);
-      device.withScratch(kernels.linearScratchBytes(rows, columns), (scratch) =>
-        kernel(
-          addressOf(input),
-          addressOf(weight),
-          addressOf(output),
-          rows,
-          columns,
-          features,
-          0,
-          features,
-          scratch,
-        ),
-      );
+      if (rows === 0 || weight.dimension(0) === 0) return;
+      device.runLinear(addressOf(input), addressOf(weight), addressOf(operand(outputs, 0)), {
+        dtype: weight.dtype,
+        rows,
+        columns,
+        features: weight.dimension(0),
+      });
     },
   };
 }
@@ -127,21 +111,29 @@ function matmul(device: WasmDevice, kernels: KernelExports): Implementation {
       const b = matrixLayout(right);
       if (a === undefined || b === undefined) return;
       const [m, k, n] = [left.dimension(-2), left.dimension(-1), right.dimension(-1)];
-      const transposed = !isRowMajor(b, n);
-      const kernel = transposed ? kernels.matmulTransposed : kernels.matmul;
+      const batch = sizeOf(output.shape.slice(0, -2));
+      if (isRowMajor(b, n)) {
+        device.runMatmul(
+          [addressOf(left), addressOf(right), addressOf(output)],
+          [batch, m, k, n],
+          [a.batchStride, b.batchStride, m * n],
+          [a.rowStride, b.rowStride, n],
+        );
+        return;
+      }
       device.withScratch(kernels.matmulScratchBytes(m, k, n), (scratch) =>
-        kernel(
+        kernels.matmulTransposed(
           addressOf(left),
           addressOf(right),
           addressOf(output),
-          sizeOf(output.shape.slice(0, -2)),
+          batch,
           m,
           k,
           n,
           a.batchStride,
           a.rowStride,
           b.batchStride,
-          transposed ? b.columnStride : b.rowStride,
+          b.columnStride,
           m * n,
           n,
           scratch,
@@ -151,23 +143,17 @@ function matmul(device: WasmDevice, kernels: KernelExports): Implementation {
   };
 }
 
-function embedding(kernels: KernelExports): Implementation {
-  const byDType: Partial<Record<DType, KernelExports["embeddingFloat32"]>> = {
-    float32: kernels.embeddingFloat32,
-    float16: kernels.embeddingFloat16,
-    q4_0: kernels.embeddingQ4_0,
-    q4_1: kernels.embeddingQ4_1,
-    q8_0: kernels.embeddingQ8_0,
-  };
+function embedding(device: WasmDevice): Implementation {
   return {
-    accepts: (inputs) => areContiguous(inputs) && byDType[operand(inputs, 0).dtype] !== undefined,
+    accepts: (inputs) => areContiguous(inputs) && hasFormat(operand(inputs, 0).dtype),
     run: (inputs, outputs) => {
       const weight = operand(inputs, 0);
       const ids = operand(inputs, 1);
       const output = addressOf(operand(outputs, 0));
-      const kernel = byDType[weight.dtype];
-      if (kernel === undefined) return;
-      kernel(addressOf(weight), addressOf(ids), output, ids.size, weight.dimension(1));
+      device.runEmbedding(addressOf(weight), weight.dtype, addressOf(ids), output, {
+        rows: ids.size,
+        columns: weight.dimension(1),
+      });
     },
   };
 }

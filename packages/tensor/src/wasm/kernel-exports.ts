@@ -4,18 +4,6 @@
  */
 type Pointer = number;
 
-type LinearKernel = (
-  input: Pointer,
-  weight: Pointer,
-  output: Pointer,
-  m: number,
-  k: number,
-  n: number,
-  rowBegin: number,
-  rowEnd: number,
-  scratch: Pointer,
-) => void;
-
 type MatmulKernel = (
   a: Pointer,
   b: Pointer,
@@ -36,22 +24,10 @@ type MatmulKernel = (
 type BinaryKernel = (a: Pointer, b: Pointer, output: Pointer, n: number) => void;
 type ScalarKernel = (a: Pointer, b: number, output: Pointer, n: number) => void;
 type RowKernel = (a: Pointer, b: Pointer, output: Pointer, rows: number, n: number) => void;
-type EmbeddingKernel = (
-  table: Pointer,
-  ids: Pointer,
-  output: Pointer,
-  count: number,
-  n: number,
-) => void;
-
 export interface KernelExports {
-  readonly linearFloat32: LinearKernel;
-  readonly linearFloat16: LinearKernel;
-  readonly linearQ4_0: LinearKernel;
-  readonly linearQ4_1: LinearKernel;
-  readonly linearQ8_0: LinearKernel;
-  readonly linearScratchBytes: (m: number, k: number) => number;
-  readonly matmul: MatmulKernel;
+  readonly linearScratchBytes: (k: number, format: number) => number;
+  readonly quantizedRowsBytes: (m: number, k: number) => number;
+  readonly attentionScratchBytes: (rows: number, length: number, headSize: number) => number;
   readonly matmulTransposed: MatmulKernel;
   readonly matmulScratchBytes: (m: number, k: number, n: number) => number;
   readonly add: BinaryKernel;
@@ -88,11 +64,6 @@ export interface KernelExports {
     rotarySize: number,
     interleaved: number,
   ) => void;
-  readonly embeddingFloat32: EmbeddingKernel;
-  readonly embeddingFloat16: EmbeddingKernel;
-  readonly embeddingQ4_0: EmbeddingKernel;
-  readonly embeddingQ4_1: EmbeddingKernel;
-  readonly embeddingQ8_0: EmbeddingKernel;
   readonly argmax: (input: Pointer, output: Pointer, rows: number, n: number) => void;
   readonly topK: (
     input: Pointer,
@@ -103,6 +74,16 @@ export interface KernelExports {
     k: number,
     scratch: Pointer,
   ) => void;
+  readonly programControlBytes: () => number;
+  readonly startProgram: (
+    control: Pointer,
+    program: Pointer,
+    scratch: Pointer,
+    scratchStride: number,
+  ) => void;
+  /** 0: finished; 1: another thread is not done yet, call again; 2: another thread met an error. */
+  readonly joinProgram: (control: Pointer) => number;
+  readonly stopWorkers: (control: Pointer) => void;
   readonly topKScratchBytes: (n: number, k: number) => number;
   readonly copyStrided: (
     source: Pointer,

@@ -16,13 +16,18 @@ export function supportedBuild(): WasmBuild | undefined {
   return builds.find((build) => WebAssembly.validate(decode(build)));
 }
 
-/** Compiles `build` over `memory`. */
+/** A build of the kernels, compiled. */
+export async function compileKernels(build: WasmBuild): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(decode(build));
+}
+
+/** The kernels of a compiled module over `memory`, which must be shared. */
 export async function instantiateKernels(
-  build: WasmBuild,
+  module: WebAssembly.Module,
   memory: WebAssembly.Memory,
 ): Promise<KernelExports> {
-  const { instance } = await WebAssembly.instantiate(decode(build), { env: { memory } });
-  return instance.exports as unknown as KernelExports;
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+  return exports as unknown as KernelExports;
 }
 
 function decode(build: WasmBuild): Uint8Array<ArrayBuffer> {

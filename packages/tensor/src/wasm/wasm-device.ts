@@ -1,13 +1,23 @@
 import type { BufferSlice, KernelChoice, KernelSet } from "../device/device";
 import type { DeviceBuffer } from "../device/device-buffer";
 import { HostDevice } from "../device/host-device";
-import { LimitError } from "../errors";
+import type { DType } from "../dtype";
+import { KernelError, LimitError } from "../errors";
 import { KernelFactory } from "../gpujs/kernel-factory";
 import type { Implementation } from "../ops/operation";
 import type { OperationKernels } from "../ops/operation-kernels";
 import { Allocator } from "./allocator";
 import { simdImplementations } from "./implementations";
-import { instantiateKernels, supportedBuild, type WasmBuild } from "./kernel-module";
+import type { KernelExports } from "./kernel-exports";
+import {
+  compileKernels,
+  instantiateKernels,
+  supportedBuild,
+  type WasmBuild,
+} from "./kernel-module";
+import type { KernelProgramLimits } from "./kernel-program";
+import { formatOf, isQuantizedFormat, ProgramWriter } from "./program-writer";
+import { ThreadPool } from "./thread-pool";
 import { instantiatePackage, type WasmKernelHost, type WasmKernels } from "./wasm-kernels";
 
 const pageBytes = 65536;
@@ -15,6 +25,37 @@ const pageBytes = 65536;
 const growthPages = 256;
 /** 4 GiB: all that 32-bit pointers reach. */
 const maximumPages = 65536;
+/** Below this lie what the threads share and the static data of kernel modules. */
+const firstByte = 65536;
+
+/** Most queries of an attention block: enough to share what is read of keys and values. */
+export const attentionBlockRows = 16;
+
+/** Scratch of a thread that unpacks rows of a table. */
+const unpackScratchBytes = 128;
+
+/** A product with packed weights, as {@link WasmDevice.runLinear} takes it. */
+export interface LinearSizes {
+  readonly dtype: DType;
+  readonly rows: number;
+  readonly columns: number;
+  readonly features: number;
+}
+
+/** The SIMD kernels with the threads that run them. */
+interface KernelRunner {
+  readonly kernels: KernelExports;
+  readonly pool: ThreadPool;
+}
+
+/** What a {@link WasmDevice} is made with. */
+export interface WasmDeviceOptions {
+  /** `gpujs` leaves the SIMD kernels out. */
+  readonly kernels: KernelChoice;
+  readonly build?: WasmBuild | undefined;
+  /** Threads, the calling one included. */
+  readonly threads: number;
+}
 
 /**
  * One WebAssembly memory that holds every tensor, with SIMD kernels over it and gpu.js in its
@@ -27,35 +68,48 @@ export class WasmDevice extends HostDevice implements WasmKernelHost {
   readonly #allocator: Allocator;
   readonly #implementations: ReadonlyMap<string, Implementation>;
   readonly #packages = new Map<WasmKernels, ReadonlyMap<string, Implementation>>();
+  readonly #runner: KernelRunner | undefined;
+  readonly #writer = new ProgramWriter();
 
   private constructor(
     factory: KernelFactory,
     memory: WebAssembly.Memory,
     kernels: KernelSet,
-    implementations: (device: WasmDevice) => ReadonlyMap<string, Implementation>,
+    runner: KernelRunner | undefined,
   ) {
     super(factory);
     this.#memory = memory;
     this.kernels = kernels;
-    // Address 0 is left free: kernels read it as "absent".
-    this.#allocator = new Allocator(64, pageBytes, maximumPages * pageBytes, (byteLength) =>
-      this.#growTo(byteLength),
+    this.#runner = runner;
+    this.#allocator = new Allocator(
+      firstByte,
+      memory.buffer.byteLength,
+      maximumPages * pageBytes,
+      (byteLength) => this.#growTo(byteLength),
     );
-    this.#implementations = implementations(this);
+    this.#implementations =
+      runner === undefined ? new Map() : simdImplementations(this, runner.kernels);
   }
 
-  /** @param choice - `gpujs` leaves the SIMD kernels out. */
-  static async create(
-    choice: KernelChoice,
-    build: WasmBuild | undefined = supportedBuild(),
-  ): Promise<WasmDevice> {
+  static async create({
+    kernels: choice,
+    build = supportedBuild(),
+    threads,
+  }: WasmDeviceOptions): Promise<WasmDevice> {
     const factory = await KernelFactory.create("webasm");
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages });
+    const memory = new WebAssembly.Memory({ initial: 2, maximum: maximumPages, shared: true });
     if (choice === "gpujs" || build === undefined) {
-      return new WasmDevice(factory, memory, "gpujs", () => new Map());
+      return new WasmDevice(factory, memory, "gpujs", undefined);
     }
-    const kernels = await instantiateKernels(build, memory);
-    return new WasmDevice(factory, memory, build, (device) => simdImplementations(device, kernels));
+    const module = await compileKernels(build);
+    const kernels = await instantiateKernels(module, memory);
+    const pool = await ThreadPool.start({ module, memory, kernels, threads });
+    return new WasmDevice(factory, memory, build, { kernels, pool });
+  }
+
+  /** Threads that run the kernels, the calling one included. */
+  override get threads(): number {
+    return this.#runner?.pool.threads ?? 1;
   }
 
   override allocate(byteLength: number): DeviceBuffer {
@@ -89,6 +143,90 @@ export class WasmDevice extends HostDevice implements WasmKernelHost {
     }
   }
 
+  /** `input · weightᵀ` on all threads. @internal */
+  runLinear(input: number, weight: number, output: number, sizes: LinearSizes): void {
+    const { kernels } = this.#assertRunner();
+    const { dtype, rows, columns } = sizes;
+    const writer = this.#writer;
+    writer.clear();
+    const scratchBytes = kernels.linearScratchBytes(columns, formatOf(dtype));
+    if (!isQuantizedFormat(dtype)) {
+      writer.linear(input, weight, dtype, output, sizes);
+      this.runProgram(writer, scratchBytes);
+      return;
+    }
+    this.withScratch(kernels.quantizedRowsBytes(rows, columns), (quantized) => {
+      writer.quantize(input, quantized, dtype, sizes);
+      writer.linear(quantized, weight, dtype, output, sizes);
+      this.runProgram(writer, scratchBytes);
+    });
+  }
+
+  /** Rows `ids` of `table` on all threads. @internal */
+  runEmbedding(
+    table: number,
+    dtype: DType,
+    ids: number,
+    output: number,
+    shape: { readonly rows: number; readonly columns: number },
+  ): void {
+    this.#writer.clear();
+    this.#writer.embedding(table, dtype, ids, output, shape);
+    this.runProgram(this.#writer, unpackScratchBytes);
+  }
+
+  /** `left · right` on all threads; see `ProgramWriter.matmul`. @internal */
+  runMatmul(
+    addresses: readonly [left: number, right: number, output: number],
+    sizes: readonly [batch: number, m: number, k: number, n: number],
+    batchStrides: readonly [number, number, number],
+    rowStrides: readonly [number, number, number],
+  ): void {
+    const [, m, k, n] = sizes;
+    this.#writer.clear();
+    this.#writer.matmul(addresses, sizes, batchStrides, rowStrides);
+    const { kernels } = this.#assertRunner();
+    this.runProgram(this.#writer, kernels.matmulScratchBytes(m, k, n));
+  }
+
+  /** Runs what `writer` holds once, with `scratchBytes` for each thread. @internal */
+  runProgram({ words }: ProgramWriter, scratchBytes: number): void {
+    const { pool } = this.#assertRunner();
+    const stride = Math.ceil(scratchBytes / 64) * 64;
+    this.withScratch(words.byteLength + pool.maximumThreads * stride, (pointer) => {
+      this.writeIntegers(pointer, words);
+      pool.run(pointer, pointer + words.byteLength, stride);
+    });
+  }
+
+  /** Threads that there can be; see `ThreadPool.maximumThreads`. @internal */
+  get maximumThreads(): number {
+    return this.#assertRunner().pool.maximumThreads;
+  }
+
+  /** Runs a program that lies in memory. @internal */
+  runPrepared(program: number, scratch: number, scratchStride: number): void {
+    this.#assertRunner().pool.run(program, scratch, scratchStride);
+  }
+
+  /** What a program needs besides its tensors: scratch of each thread, quantized rows. @internal */
+  programMemory({ rows, columns, keys, headDim }: KernelProgramLimits): {
+    scratchBytes: number;
+    quantizedBytes: number;
+  } {
+    const { kernels } = this.#assertRunner();
+    const needs = [
+      kernels.linearScratchBytes(columns, formatOf("q8_0")),
+      kernels.linearScratchBytes(columns, formatOf("float32")),
+      unpackScratchBytes,
+      kernels.attentionScratchBytes(attentionBlockRows, keys, headDim),
+    ];
+    return {
+      scratchBytes: Math.ceil(Math.max(...needs) / 64) * 64,
+      quantizedBytes: kernels.quantizedRowsBytes(rows, columns),
+    };
+  }
+
   /** The float32 at `pointer`. @internal */
   readFloat(pointer: number): number {
     return new Float32Array(this.#memory.buffer, pointer, 1)[0] ?? 0;
@@ -115,6 +253,16 @@ export class WasmDevice extends HostDevice implements WasmKernelHost {
       this.#packages.set(kernels, found);
     }
     return found;
+  }
+
+  protected override release(): void {
+    this.#runner?.pool.dispose();
+    super.release();
+  }
+
+  #assertRunner(): KernelRunner {
+    if (this.#runner !== undefined) return this.#runner;
+    throw new KernelError("this wasm device runs gpu.js kernels alone; it has no programs");
   }
 
   #growTo(byteLength: number): void {

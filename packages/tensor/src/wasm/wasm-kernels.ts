@@ -44,8 +44,9 @@ export function instantiatePackage(
   return implementations(instance.exports, host);
 }
 
+/** In a page that is not cross-origin isolated, shared memory exists, but no name for its buffer. */
 function isShared({ buffer }: WebAssembly.Memory): boolean {
-  return typeof SharedArrayBuffer === "function" && buffer instanceof SharedArrayBuffer;
+  return !(buffer instanceof ArrayBuffer);
 }
 
 const text = (value: string) => [value.length, ...new TextEncoder().encode(value)];

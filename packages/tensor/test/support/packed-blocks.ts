@@ -23,11 +23,20 @@ export function randomPacked(dtype: DType, shape: readonly number[], seed: numbe
   const random = randomGenerator(seed);
   const bytes = Uint8Array.from({ length: byteLengthOf(dtype, shape) }, () => random() * 256);
   const view = new DataView(bytes.buffer);
-  const layout = { q4_0: [18, 1], q4_1: [20, 2], q8_0: [34, 1], float16: [2, 1] } as const;
-  const [blockBytes, halves] = layout[dtype as keyof typeof layout];
+  const layout = {
+    q4_0: [18, 0, 1],
+    q4_1: [20, 0, 2],
+    q8_0: [34, 0, 1],
+    float16: [2, 0, 1],
+    bfloat16: [2, 0, 1],
+    q4_k: [144, 0, 2],
+    q5_k: [176, 0, 2],
+    q6_k: [210, 208, 1],
+  } as const;
+  const [blockBytes, start, halves] = layout[dtype as keyof typeof layout];
   for (let block = 0; block < bytes.length; block += blockBytes) {
     for (let half = 0; half < halves; half++) {
-      view.setUint16(block + half * 2, randomHalf(random), true);
+      view.setUint16(block + start + half * 2, randomHalf(random), true);
     }
   }
   return bytes;
@@ -56,5 +65,48 @@ export function unpack(dtype: DType, bytes: Uint8Array): Float64Array {
       for (let i = 0; i < 16; i++) values.push(scale * nibble(i, 4) + offset);
     }
   }
+  if (dtype === "bfloat16") {
+    for (let at = 0; at < bytes.length; at += 2) {
+      const bits = new Uint32Array([view.getUint16(at, true) << 16]);
+      values.push(new Float32Array(bits.buffer)[0]!);
+    }
+  }
+  if (dtype === "q4_k" || dtype === "q5_k") unpackFiveBits(dtype, bytes, half, values);
+  if (dtype === "q6_k") unpackSixBits(bytes, half, values);
   return Float64Array.from(values);
+}
+
+/** Q4_K and Q5_K; see `block_q4_K` and `block_q5_K` of ggml. */
+function unpackFiveBits(
+  dtype: "q4_k" | "q5_k",
+  bytes: Uint8Array,
+  half: (at: number) => number,
+  values: number[],
+): void {
+  const [blockBytes, nibbles] = dtype === "q4_k" ? [144, 16] : [176, 48];
+  for (let at = 0; at < bytes.length; at += blockBytes) {
+    const packed = (i: number) => bytes[at + 4 + i]!;
+    for (let j = 0; j < 8; j++) {
+      const scale = j < 4 ? packed(j) & 63 : (packed(j + 4) & 15) | ((packed(j - 4) >> 6) << 4);
+      const minimum = j < 4 ? packed(j + 4) & 63 : (packed(j + 4) >> 4) | ((packed(j) >> 6) << 4);
+      for (let l = 0; l < 32; l++) {
+        const nibble = (bytes[at + nibbles + (j >> 1) * 32 + l]! >> ((j & 1) * 4)) & 15;
+        const fifth = dtype === "q4_k" ? 0 : (bytes[at + 16 + l]! >> j) & 1;
+        values.push(half(at) * scale * (nibble + 16 * fifth) - half(at + 2) * minimum);
+      }
+    }
+  }
+}
+
+/** Q6_K; see `block_q6_K` of ggml. */
+function unpackSixBits(bytes: Uint8Array, half: (at: number) => number, values: number[]): void {
+  for (let at = 0; at < bytes.length; at += 210) {
+    for (let i = 0; i < 256; i++) {
+      const [n, quarter, l] = [i >> 7, (i >> 5) & 3, i & 31];
+      const low = bytes[at + n * 64 + (quarter & 1) * 32 + l]! >> ((quarter >> 1) * 4);
+      const pair = bytes[at + 128 + n * 32 + l]! >> (quarter * 2);
+      const scale = (bytes[at + 192 + (i >> 4)]! << 24) >> 24;
+      values.push(half(at + 208) * scale * (((low & 15) | ((pair & 3) << 4)) - 32));
+    }
+  }
 }

@@ -62,9 +62,38 @@ function transposed(values: ArrayLike<number>, rows: number, columns: number): F
   });
 }
 
+const weightDTypes: readonly DType[] = [
+  "float32",
+  "float16",
+  "bfloat16",
+  "q4_0",
+  "q4_1",
+  "q8_0",
+  "q4_k",
+  "q5_k",
+  "q6_k",
+];
+
+/** Random weights of `shape` as they are stored, and what they stand for. */
+function randomWeights(
+  dtype: DType,
+  shape: readonly [number, number],
+  seed: number,
+): { stored: ArrayLike<number>; values: ArrayLike<number> } {
+  if (dtype === "float32") {
+    const values = normalValues(shape[0] * shape[1], seed);
+    return { stored: values, values };
+  }
+  const packed = randomPacked(dtype, shape, seed);
+  const isHalf = dtype === "float16" || dtype === "bfloat16";
+  return {
+    stored: isHalf ? new Uint16Array(packed.buffer) : packed,
+    values: unpack(dtype, packed),
+  };
+}
+
 function linearCases(): OperationCase[] {
-  const dtypes: DType[] = ["float32", "float16", "q4_0", "q4_1", "q8_0"];
-  const sizes = [
+  const plainSizes = [
     [1, 32, 1],
     [1, 576, 192],
     [2, 64, 5],
@@ -73,19 +102,24 @@ function linearCases(): OperationCase[] {
     [8, 320, 16],
     [17, 64, 9],
     [64, 128, 12],
+    [70, 64, 9],
   ] as const;
-  return dtypes.flatMap((dtype) =>
-    sizes.map(([m, k, n]): OperationCase => {
+  const superBlockSizes = [
+    [1, 256, 1],
+    [1, 512, 37],
+    [3, 768, 9],
+    [11, 256, 6],
+    [66, 256, 5],
+  ] as const;
+  return weightDTypes.flatMap((dtype) =>
+    (dtype.endsWith("_k") ? superBlockSizes : plainSizes).map(([m, k, n]): OperationCase => {
       const x = normalValues(m * k, m + k);
-      const packed = dtype === "float32" ? undefined : randomPacked(dtype, [n, k], n);
-      const plain = normalValues(n * k, n);
-      const stored =
-        dtype === "float16" && packed ? new Uint16Array(packed.buffer) : (packed ?? plain);
-      const weights = packed === undefined ? plain : unpack(dtype, packed);
+      const { stored, values: weights } = randomWeights(dtype, [n, k], n);
       const largest = Math.max(...Array.from(weights, Math.abs));
-      // Block formats round each activation to 1/65534 of its block's range.
+      // Block formats round each activation to 1/65534 of its block's range, Q6_K to 1/16382.
       const isBlock = dtype.startsWith("q");
-      const rounding = isBlock ? (2 * Math.max(...x.map(Math.abs))) / 65534 : 1e-6;
+      const steps = dtype === "q6_k" ? 16382 : 65534;
+      const rounding = isBlock ? (2 * Math.max(...x.map(Math.abs))) / steps : 1e-6;
       return {
         name: `linear ${dtype} [${m}, ${k}] × [${n}, ${k}]`,
         operation: "linear",
@@ -339,15 +373,11 @@ function rotaryCases(): OperationCase[] {
 }
 
 function embeddingCases(): OperationCase[] {
-  const dtypes: DType[] = ["float32", "float16", "q4_0", "q4_1", "q8_0"];
-  const [vocabulary, width] = [50, 96];
+  const vocabulary = 50;
   const ids = integerValues(13, vocabulary, 3);
-  return dtypes.map((dtype): OperationCase => {
-    const packed = dtype === "float32" ? undefined : randomPacked(dtype, [vocabulary, width], 5);
-    const plain = normalValues(vocabulary * width, 5);
-    const stored =
-      dtype === "float16" && packed ? new Uint16Array(packed.buffer) : (packed ?? plain);
-    const table = packed === undefined ? plain : unpack(dtype, packed);
+  return weightDTypes.map((dtype): OperationCase => {
+    const width = dtype.endsWith("_k") ? 512 : 96;
+    const { stored, values: table } = randomWeights(dtype, [vocabulary, width], 5);
     return {
       name: `embedding ${dtype}`,
       operation: "embedding",

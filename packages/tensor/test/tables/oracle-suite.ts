@@ -149,32 +149,37 @@ export function oracleSuite(deviceCase: DeviceCase, { torch, gguf }: OracleFixtu
       await expectResult(compute, interleaved ? "rotary.interleaved" : "rotary.half", close);
     });
 
-    it.each(["Q4_0", "Q4_1", "Q8_0"])("blocks of %s, adversarial ones included", async (name) => {
-      const dtype = name.toLowerCase() as DType;
-      const blocks = gguf.tensor(`${name}.blocks`);
-      const { values } = gguf.tensor(`${name}.values`);
-      const rows = blocks.shape[0]!;
-      using weight = tensor(blocks.values, [rows, 32], { device, dtype });
-      using ids = tensor(
-        Int32Array.from({ length: rows }, (_, i) => i),
-        [rows],
-        {
-          device,
-          dtype: "int32",
-        },
-      );
-      // A half minimum plus a product rounds once more than gguf-py does, by half an ulp of either.
-      const scale = Math.max(...values.map(Math.abs));
-      expectAllClose(await valuesOf(() => embedding(weight, ids)), values, {
-        absolute: dtype === "q4_1" ? scale * 2 ** -24 : 0,
-        relative: 1e-6,
-      });
-      // The product with unit vectors reads each weight out again.
-      const identity = Float32Array.from({ length: 32 * 32 }, (_, i) => (i % 33 === 0 ? 1 : 0));
-      const columns = await valuesOf(() =>
-        linear(tensor(identity, [32, 32], { device }), weight).transpose(),
-      );
-      expectAllClose(columns, values, { absolute: scale * 1e-5, relative: 1e-5 });
-    });
+    it.each(["Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"])(
+      "blocks of %s, adversarial ones included",
+      async (name) => {
+        const dtype = name.toLowerCase() as DType;
+        const blocks = gguf.tensor(`${name}.blocks`);
+        const { values } = gguf.tensor(`${name}.values`);
+        const rows = blocks.shape[0]!;
+        const width = values.length / rows;
+        using weight = tensor(blocks.values, [rows, width], { device, dtype });
+        using ids = tensor(
+          Int32Array.from({ length: rows }, (_, i) => i),
+          [rows],
+          {
+            device,
+            dtype: "int32",
+          },
+        );
+        // A minimum plus a product rounds once more than gguf-py does, by half an ulp of either.
+        const scale = Math.max(...values.map(Math.abs));
+        expectAllClose(await valuesOf(() => embedding(weight, ids)), values, {
+          absolute: /1|k$/.test(dtype) ? scale * 2 ** -23 : 0,
+          relative: 1e-6,
+        });
+        // The product with unit vectors reads each weight out again.
+        const identity = new Float32Array(width * width);
+        for (let i = 0; i < width; i++) identity[i * width + i] = 1;
+        const columns = await valuesOf(() =>
+          linear(tensor(identity, [width, width], { device }), weight).transpose(),
+        );
+        expectAllClose(columns, values, { absolute: scale * 1e-5, relative: 1e-5 });
+      },
+    );
   });
 }

@@ -3,11 +3,20 @@ import { Command, InvalidArgumentError } from "commander";
 import type { BenchRow, BenchSuite } from "./bench-row";
 import { formatTable } from "./format-table";
 import { decodeSuite } from "./suites/decode";
+import { accuracySuite } from "./suites/kvcache/accuracy";
 import { kvcacheSuite } from "./suites/kvcache/costs";
+import { restoringSuite } from "./suites/kvcache/restoring";
 import { streamingSuite } from "./suites/kvcache/streaming";
 import { schedulerSuite } from "./suites/scheduler";
 
-const suites: readonly BenchSuite[] = [decodeSuite, kvcacheSuite, streamingSuite, schedulerSuite];
+const suites: readonly BenchSuite[] = [
+  decodeSuite,
+  kvcacheSuite,
+  accuracySuite,
+  restoringSuite,
+  streamingSuite,
+  schedulerSuite,
+];
 
 function positiveInteger(text: string): number {
   const value = Number(text);

@@ -5,6 +5,7 @@ import { loadLlamaWeights, type WeightLoadingOptions } from "./architectures/lla
 import { ChatTemplate } from "./chat/chat-template";
 import { InvalidArgumentError, UnsupportedModelError } from "./errors";
 import type { ByteSource } from "./gguf/byte-source";
+import { fingerprintGguf } from "./gguf/fingerprint-gguf";
 import { type GgufFile, readGguf } from "./gguf/read-gguf";
 import { LanguageModel } from "./language-model";
 import { Tokenizer } from "./tokenizer/tokenizer";
@@ -58,9 +59,10 @@ export async function loadModel(
   });
   try {
     const weights = await loadLlamaWeights(file, config, device, { signal, onProgress });
+    const fingerprint = await fingerprintGguf(file, config, signal);
     const model = new Llama(config, weights, device);
     const name = file.metadata.getString("general.name", source.name);
-    return new LanguageModel({ name, model, tokenizer, chatTemplate });
+    return new LanguageModel({ name, fingerprint, model, tokenizer, chatTemplate });
   } catch (error) {
     (device satisfies Device).dispose();
     throw error;

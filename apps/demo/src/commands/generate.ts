@@ -11,6 +11,7 @@ import { openModel } from "../open-model";
 import { createProgress } from "../presenters/progress";
 import { createStyle } from "../presenters/style";
 import { peakMemoryBytes, summarize, toAnswerRecord } from "../presenters/summary";
+import { openPromptCache, writePromptCache } from "../prompt-cache";
 import { defaultPrompt, readPrompt } from "../read-prompt";
 import { streamAnswer } from "../stream-answer";
 
@@ -18,6 +19,7 @@ interface GenerateCommandOptions extends GenerationCommandOptions {
   readonly prompt?: string;
   readonly raw: boolean;
   readonly json: boolean;
+  readonly promptCache?: string;
 }
 
 /** `generate`: one prompt, one answer. */
@@ -28,6 +30,10 @@ export function generateCommand(): Command {
   return addGenerationOptions(command, { maxTokens: 256, temperature: 0, topP: 1 })
     .option("--raw", "continue the prompt as plain text, without the chat template", false)
     .option("--json", "print one JSON object at the end instead of the text as it comes", false)
+    .option(
+      "--prompt-cache <file>",
+      "keep the computed prompt in a file, and start from it the next time",
+    )
     .action(generate);
 }
 
@@ -49,11 +55,15 @@ async function generate(options: GenerateCommandOptions): Promise<void> {
   }
   if (prompt === defaultPrompt && !options.json) process.stderr.write(`${style.dim(prompt)}\n`);
 
+  const { promptCache } = options;
+  const note = (text: string) => process.stderr.write(`${text}\n`);
+  using state = promptCache === undefined ? undefined : openPromptCache(model, promptCache, note);
+
   let lastPiece = "\n";
   const result = await streamAnswer(
     model,
     promptTokenIds,
-    { ...toGenerateOptions(options), signal },
+    { ...toGenerateOptions(options), signal, state },
     {
       progress,
       onText(text) {
@@ -64,13 +74,17 @@ async function generate(options: GenerateCommandOptions): Promise<void> {
     },
   );
 
+  if (promptCache !== undefined && state !== undefined) {
+    writePromptCache(model, state, promptCache);
+  }
+
   const peakBytes = peakMemoryBytes();
   if (options.json) {
     const record = toAnswerRecord(options.model, result, model, peakBytes);
     process.stdout.write(`${JSON.stringify(record)}\n`);
   } else {
     if (!lastPiece.endsWith("\n")) process.stdout.write("\n");
-    process.stderr.write(`\n${style.dim(summarize(result, model, peakBytes))}`);
+    process.stderr.write(`\n${style.dim(summarize(result, model, peakBytes, model.model.config))}`);
   }
   if (result.finishReason === "abort") process.exitCode = interruption.exitCode;
 }

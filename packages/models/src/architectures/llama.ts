@@ -244,6 +244,10 @@ class LlamaState implements SequenceState {
     this.cache = cache;
   }
 
+  get savable(): SequenceCache {
+    return this.cache;
+  }
+
   get length(): number {
     return this.cache.length();
   }

@@ -17,7 +17,7 @@ export function peakMemoryBytes(): number {
 }
 
 /** Bytes of the keys and values of `tokens` tokens; `undefined` for models that keep none. */
-export function cacheBytes(
+function cacheBytes(
   { layers, kvHeads, headDim }: Pick<CausalLMConfig, "layers" | "kvHeads" | "headDim">,
   tokens: number,
 ): number | undefined {

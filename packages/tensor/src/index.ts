@@ -141,6 +141,8 @@ export type { WarmupCosineOptions } from "./optimizers/schedules";
 export { warmupCosine } from "./optimizers/schedules";
 export type { SGDOptions } from "./optimizers/sgd";
 export { SGD } from "./optimizers/sgd";
+export type { FormatOptions } from "./printing/format";
+export { format } from "./printing/format";
 export type { Shape } from "./shape";
 export type { IntegerBounds } from "./storage";
 export type { TensorData } from "./tensor";

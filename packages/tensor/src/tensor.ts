@@ -5,6 +5,7 @@ import { resolveDevice } from "./device/live-devices";
 import { byteLengthOf, type DType, isBlockDType } from "./dtype";
 import { DisposedError, DTypeError, OutOfRangeError, ShapeError } from "./errors";
 import { graphAttached, registerTensor, unregisterTensor } from "./lifetime";
+import { describe, formatNow } from "./printing/format";
 import {
   assertShape,
   contiguousStrides,
@@ -17,6 +18,9 @@ import {
   viewStrides,
 } from "./shape";
 import { type IntegerBounds, Storage } from "./storage";
+
+/** Under this name, Node's `console.log` and `util.inspect` find how an object wants to be shown. */
+const inspectInNode = Symbol.for("nodejs.util.inspect.custom");
 
 /** What reading a tensor gives: one number per element, or raw bytes for the packed formats. */
 export type TensorData = Float32Array | Int32Array | Uint16Array | Uint8Array;
@@ -371,6 +375,19 @@ export class Tensor implements Disposable {
   /** As `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /**
+   * The elements in aligned columns, then shape, dtype and device. Never throws: what cannot be read
+   * now, as on `webgpu`, is left out. {@link format} waits for it, and takes options.
+   */
+  toString(): string {
+    return formatNow(this);
+  }
+
+  /** What `console.log` shows in Node. @internal */
+  [inspectInNode](depth: number): string {
+    return depth < 0 ? describe(this, "...") : formatNow(this);
   }
 
   #view(change: ViewChange, shape: Shape, strides: readonly number[], offset: number): Tensor {

@@ -65,19 +65,21 @@ export const div: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ bi
 });
 
 /**
- * `left ** right`, elementwise, with broadcasting. A negative base takes whole exponents only; else
- * NaN.
+ * `left ** right`, elementwise, with broadcasting, as C has it: 1 for exponent 0 and for base 1, also
+ * beside NaN. A negative base takes whole exponents only; else NaN.
  */
 export const pow: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ binaryFunction({
   name: "pow",
   value: `
+    const size = Math.abs(x);
     const whole = Math.floor(y);
-    let r = Math.pow(Math.abs(x), y);
+    let r = Math.pow(size, y);
     if (x < 0) {
       if (whole - 2 * Math.floor(whole / 2) > 0.5) { r = -r; }
-      if (whole !== y) { r = Math.sqrt(x); }
+      if (whole !== y && size * 0 === 0) { r = Math.sqrt(x); }
     }
     if (x !== x) { r = x; }
+    if (size === 1 && (y - y) !== 0) { if (y === y || x === 1) { r = 1; } }
     if (y === 0) { r = 1; }
     return r;`,
   result: "promoted",

@@ -54,7 +54,8 @@ function unaryOperation(definition: UnaryDefinition): Operation<Numbers, [Tensor
     gpujs: (context) => launchFlat(context, source, context.attributes),
     gradient:
       gradient === undefined || derivative === "zero"
-        ? "none"
+        ? // Recorded all the same, so that a function of nothing else has a gradient: 0.
+          { saves: "neither", compute: () => [undefined] }
         : {
             saves: derivative.reads === "x" ? "inputs" : "outputs",
             compute: ({ inputs: [x], outputs: [y], outputGradient, attributes }) => [

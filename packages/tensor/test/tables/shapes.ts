@@ -519,6 +519,26 @@ const filling: readonly OperationCase[] = [
   },
 ];
 
+const assignments: readonly OperationCase[] = [
+  {
+    operation: "assign",
+    kernel: "none",
+    label: "every other row of a copy, from a view",
+    operands: [normals([4, 3], 1), normals([2, 3], 2)],
+    run: ([target, source]) => {
+      const copy = x.clone(target!);
+      x.assign(copy.slice(0, 1, 4, 2), source!);
+      return copy;
+    },
+    oracle: ([target, source]) =>
+      build([4, 3], ([row, column]) =>
+        row! % 2 === 1 ? at(source!, [(row! - 1) / 2, column!]) : at(target!, [row!, column!]),
+      ),
+    tolerance: {},
+    layouts: allLayouts,
+  },
+];
+
 const castings: readonly OperationCase[] = [
   {
     operation: "cast",
@@ -711,6 +731,7 @@ export const shapeTable: readonly OperationCase[] = [
   ...views,
   ...joining,
   ...filling,
+  ...assignments,
   ...castings,
   ...creations,
 ];

@@ -125,7 +125,7 @@ describe("the table", () => {
         .filter((name) => name.endsWith(".input.0"))
         .map((name) => name.split(".")[0]!),
     );
-    await expect(operationDocument(ranByDevice, withPyTorch)).toMatchFileSnapshot(
+    await expect(operationDocument(operationTable, ranByDevice, withPyTorch)).toMatchFileSnapshot(
       "../../../docs/guide/tensor-operations.md",
     );
   });

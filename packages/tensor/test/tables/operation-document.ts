@@ -1,5 +1,5 @@
 import type { Ran } from "./check-case";
-import { operationTable } from "./index";
+import type { OperationCase } from "./operation-case";
 
 /** The columns that every machine can fill: label of the device, and title. */
 const columns = [
@@ -39,6 +39,7 @@ numbers in \`test/random.test.ts\`.
 
 /** The page of the guide that tells where each operation runs. */
 export function operationDocument(
+  operationTable: readonly OperationCase[],
   ranByDevice: ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<Ran>>>,
   withPyTorch: ReadonlySet<string>,
 ): string {

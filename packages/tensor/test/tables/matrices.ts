@@ -510,6 +510,8 @@ const rotaryCases: readonly OperationCase[] = [true, false].map((interleaved) =>
     x.rotaryEmbedding(input!, cosine!, sine!, positions!, { interleaved }),
   oracle: rotated(interleaved),
   layouts: allLayouts,
+  differentiable: true,
+  tracked: [0],
 }));
 
 /** Products, normalizations and losses. */

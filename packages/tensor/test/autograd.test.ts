@@ -31,9 +31,9 @@ import {
   valueAndGrad,
 } from "../src/index";
 import { expectAllClose } from "./support/all-close";
-import { deviceCases } from "./support/devices";
+import { hostCases } from "./support/devices";
 
-describe.each(deviceCases)("autograd on $label", ({ create }) => {
+describe.each(hostCases)("autograd on $label", ({ create }) => {
   let device: Device;
   beforeAll(async () => {
     device = await create();

@@ -12,7 +12,7 @@ import {
   tidy,
 } from "../src/index";
 import { expectAllClose } from "./support/all-close";
-import { deviceCases } from "./support/devices";
+import { hostCases } from "./support/devices";
 
 /** More elements than float32 counts one by one: there, an index that is a float32 goes astray. */
 const [rows, columns] = [4099, 4099];
@@ -21,7 +21,7 @@ const size = rows * columns;
 /** A value that tells its place apart from its neighbours', exact in float32. */
 const valueAt = (flat: number) => (flat * 7919) % 8191;
 
-describe.each(deviceCases)("more than 2^24 elements on $label", ({ create }) => {
+describe.each(hostCases)("more than 2^24 elements on $label", ({ create }) => {
   let device: Device;
   const values = Float32Array.from({ length: size }, (_, flat) => valueAt(flat));
   const last = Array.from({ length: 5 }, (_, index) => rows - 1 - index);

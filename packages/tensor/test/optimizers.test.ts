@@ -22,10 +22,10 @@ import {
   zeros,
 } from "../src/index";
 import { expectAllClose } from "./support/all-close";
-import { deviceCases } from "./support/devices";
-import { readSafetensors } from "./support/read-safetensors";
+import { hostCases } from "./support/devices";
+import { readFixture } from "./support/read-fixture";
 
-const torch = readSafetensors("torch-tensor.safetensors");
+const torch = readFixture("torch-tensor");
 const steps = 50;
 
 const makers: Readonly<Record<string, (parameters: Parameters) => Optimizer>> = {
@@ -51,7 +51,7 @@ const makers: Readonly<Record<string, (parameters: Parameters) => Optimizer>> = 
   radamSlow: (p) => new RAdam(p, { learningRate: 0.02, betas: [0.9, 0.9] }),
 };
 
-describe.each(deviceCases)("optimizers on $label", ({ create }) => {
+describe.each(hostCases)("optimizers on $label", ({ create }) => {
   let device: Device;
   beforeAll(async () => {
     device = await create();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createDevice, dropout, normal, ones, type Tensor, tidy, uniform } from "../src/index";
-import { deviceCases } from "./support/devices";
+import { hostCases } from "./support/devices";
 
 const count = 40_000;
 
@@ -12,7 +12,7 @@ function moments(sample: Tensor): [number, number] {
   return [mean, Math.sqrt(square)];
 }
 
-describe.each(deviceCases)("random numbers on $label", ({ create }) => {
+describe.each(hostCases)("random numbers on $label", ({ create }) => {
   it("have the moments of their distribution", async () => {
     using device = await create();
     tidy(() => {

@@ -14,7 +14,7 @@ import {
   tidy,
   valueAndGrad,
 } from "../../src/index";
-import type { FixtureFile } from "./read-safetensors";
+import type { FixtureFile } from "./parse-safetensors";
 
 /** What training gave. */
 export interface TrainedDigits {

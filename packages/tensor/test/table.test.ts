@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import * as tensorLibrary from "../src/index";
 import { deviceCases, hostCases } from "./support/devices";
 import { readFixture } from "./support/read-fixture";
-import { operationDocument, operationTable, type Ran } from "./tables";
+import { operationTable } from "./tables";
+import type { Ran } from "./tables/check-case";
+import { operationDocument } from "./tables/operation-document";
 import { tableRuns, tableSuite } from "./tables/table-suite";
 
 /** By label of the device, what ran for each operation. */

@@ -16,7 +16,7 @@ const product = (sizes: readonly number[]) => sizes.reduce((total, size) => tota
 export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
 /** Every place of `shape`, in row-major order. */
-export function placesOf(shape: readonly number[]): Place[] {
+function placesOf(shape: readonly number[]): Place[] {
   return Array.from({ length: product(shape) }, (_, flat) => {
     let rest = flat;
     const place = new Array<number>(shape.length);

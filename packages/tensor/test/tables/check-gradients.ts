@@ -14,7 +14,7 @@ function lossWeights(results: readonly NdArray[]): Float64Array[] {
 }
 
 /** Which operands have a gradient. */
-export function trackedOperands({ operands, tracked }: OperationCase): readonly number[] {
+function trackedOperands({ operands, tracked }: OperationCase): readonly number[] {
   if (tracked !== undefined) return tracked;
   return operands.flatMap(({ dtype }, index) => (dtype === "float32" ? [index] : []));
 }

@@ -261,7 +261,8 @@ export class Tensor implements Disposable {
     const stride = this.strides[axis] ?? 0;
     const shape = this.shape.map((size, index) => (index === axis ? count : size));
     const strides = this.strides.map((value, index) => (index === axis ? value * step : value));
-    const offset = count === 0 ? this.offset : this.offset + start * stride;
+    // A view without elements must not start behind the storage, where there may be no memory.
+    const offset = sizeOf(shape) === 0 ? this.offset : this.offset + start * stride;
     return this.#view({ kind: "slice", axis, start, step }, shape, strides, offset);
   }
 

@@ -189,6 +189,8 @@ function compute<Attributes, Inputs extends readonly Tensor[], Outputs extends r
   outputs: Outputs,
   attributes: Attributes,
 ): void {
+  // Kernels may count on work to do.
+  if (outputs.every(({ size }) => size === 0)) return;
   const temporaries: Tensor[] = [];
   try {
     const implementation = device.implementationOf(operation.name, operation.kernels);

@@ -31,6 +31,7 @@ export type {
   KernelParameter,
   KernelSource,
 } from "./gpujs/kernel-source";
+export type { IntegerBounds } from "./integer-bounds";
 export type { ByteSource } from "./io/byte-source";
 export { DataSourceError, SafetensorsError } from "./io/errors";
 export type { SafetensorsDType } from "./io/safetensors/dtypes";
@@ -142,7 +143,6 @@ export { warmupCosine } from "./optimizers/schedules";
 export type { SGDOptions } from "./optimizers/sgd";
 export { SGD } from "./optimizers/sgd";
 export type { Shape } from "./shape";
-export type { IntegerBounds } from "./storage";
 export type { TensorData } from "./tensor";
 export { Tensor } from "./tensor";
 export type { WarningHandler } from "./warnings";

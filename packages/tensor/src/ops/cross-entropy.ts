@@ -1,4 +1,5 @@
 import { OutOfRangeError, ShapeError } from "../errors";
+import { boundsWithout, unionOfBounds } from "../integer-bounds";
 import { tidy } from "../lifetime";
 import { sameShape } from "../shape";
 import type { Tensor } from "../tensor";
@@ -48,6 +49,9 @@ export function crossEntropy(
     const logProbabilities = logSoftmax(logits);
     const counts = notEqual(targets, ignoreIndex);
     const classes = where(counts, targets, 0);
+    // Where the host cannot look, the value that marks no target must not count as a class.
+    const bounds = boundsWithout(targets.storage.bounds, ignoreIndex);
+    classes.storage.setBounds(unionOfBounds(bounds, { minimum: 0, maximum: 0 }));
     const picked = gather(logProbabilities, -1, classes.expandDims(-1)).squeeze(-1);
     const plain = neg(picked);
     const losses =

@@ -155,4 +155,5 @@ export type {
   RotationOperands,
 } from "./wasm/kernel-program";
 export { KernelProgram } from "./wasm/kernel-program";
+export type { GlLimits } from "./webgl/webgl-device";
 export type { GpuLimits } from "./webgpu/gpu-limits";

@@ -4,6 +4,7 @@ import type { Device, DeviceName } from "./device/device";
 import { resolveDevice } from "./device/live-devices";
 import { byteLengthOf, type DType, isBlockDType } from "./dtype";
 import { DisposedError, DTypeError, OutOfRangeError, ShapeError } from "./errors";
+import { boundsOf } from "./integer-bounds";
 import { graphAttached, registerTensor, unregisterTensor } from "./lifetime";
 import { describe, formatNow } from "./printing/format";
 import {
@@ -17,7 +18,7 @@ import {
   sizeOf,
   viewStrides,
 } from "./shape";
-import { type IntegerBounds, Storage } from "./storage";
+import { Storage } from "./storage";
 
 /** Under this name, Node's `console.log` and `util.inspect` find how an object wants to be shown. */
 const inspectInNode = Symbol.for("nodejs.util.inspect.custom");
@@ -412,16 +413,4 @@ export class Tensor implements Disposable {
       { dtype: this.dtype },
     );
   }
-}
-
-/** The smallest and the largest of `values`; 0 to 0 when there are none. */
-function boundsOf(values: ArrayLike<number>): IntegerBounds {
-  let minimum = Math.trunc(values[0] ?? 0);
-  let maximum = minimum;
-  for (let index = 1; index < values.length; index++) {
-    const value = Math.trunc(values[index] ?? 0);
-    if (value < minimum) minimum = value;
-    if (value > maximum) maximum = value;
-  }
-  return { minimum, maximum };
 }

@@ -57,13 +57,14 @@ const valueOfColumn: KernelSource = {
 
 const sortOperation: Operation<SortAttributes, [Tensor], [Tensor, Tensor]> = {
   name: "sort",
-  infer: ([input]) => {
-    const bounds = { minimum: 0, maximum: input.dimension(-1) - 1 };
-    return [
-      { dtype: input.dtype, shape: input.shape },
-      { dtype: "int32", shape: input.shape, bounds },
-    ];
-  },
+  infer: ([input]) => [
+    { dtype: input.dtype, shape: input.shape, bounds: input.storage.bounds },
+    {
+      dtype: "int32",
+      shape: input.shape,
+      bounds: { minimum: 0, maximum: Math.max(0, input.dimension(-1) - 1) },
+    },
+  ],
   gpujs: ({ inputs: [input], outputs: [values, indices], attributes, launch, temporary }) => {
     if (input.size === 0) return;
     const { rows, columns } = rowsOf(input.shape);

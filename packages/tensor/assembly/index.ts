@@ -1,4 +1,5 @@
-export { argmax } from "./argmax";
+export { adamStep } from "./adam-step";
+export { argmax, argmin } from "./argmax";
 export { attentionScratchBytes } from "./attention";
 export { copyStrided } from "./copy-strided";
 export { silu } from "./exponential";
@@ -39,3 +40,6 @@ export {
   tanh,
 } from "./unary-exponential";
 export { log, log1p, softplus } from "./unary-logarithm";
+export { layerNorm, layerNormGradient } from "./layer-norm";
+export * from "./reduction";
+export { logSoftmax, logSoftmaxGradient, softmaxGradient } from "./softmax-gradient";

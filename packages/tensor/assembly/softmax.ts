@@ -6,7 +6,7 @@ const chunkSize: i32 = 128;
 
 /** The largest element of a row; NaN is passed over. */
 @inline
-function maximumOfRow(x: usize, n: i32): f32 {
+export function maximumOfRow(x: usize, n: i32): f32 {
   const least = f32x4.splat(f32.NEGATIVE_INFINITY);
   let largest = least;
   const rest = n & 3;

@@ -335,6 +335,211 @@ describe.each(builds)("SIMD kernels, build %s", (build) => {
     });
   });
 
+  const reductionCases = [
+    {
+      operation: "sum",
+      apply: x.sum,
+      fold: (v: number[]) => v.reduce((a, b) => a + b, 0),
+      integers: true,
+    },
+    {
+      operation: "prod",
+      apply: x.prod,
+      fold: (v: number[]) => v.reduce((a, b) => a * b, 1),
+      integers: false,
+    },
+    { operation: "max", apply: x.max, fold: (v: number[]) => Math.max(...v), integers: true },
+    { operation: "min", apply: x.min, fold: (v: number[]) => Math.min(...v), integers: true },
+    {
+      operation: "any",
+      apply: x.any,
+      fold: (v: number[]) => Number(v.some(Boolean)),
+      integers: true,
+    },
+    {
+      operation: "all",
+      apply: x.all,
+      fold: (v: number[]) => Number(v.every(Boolean)),
+      integers: true,
+    },
+  ];
+
+  describe.each(reductionCases)("$operation", ({ operation, apply, fold, integers }) => {
+    it.each(sizes)("all of %i elements", (size) => {
+      if (size === 0 && ["max", "min"].includes(operation)) return;
+      const values = normalValues(size, 5);
+      const actual = runSimd(device, operation, () => apply(x.tensor(values, [size], { device })));
+      expectAllClose(actual, [fold(Array.from(values))], { absolute: 1e-5, relative: 1e-5 });
+      if (size < 4 || ["any", "all"].includes(operation)) return;
+      values[size - 2] = Number.NaN;
+      const withNaN = runSimd(device, operation, () => apply(x.tensor(values, [size], { device })));
+      expect(withNaN[0]).toBeNaN();
+    });
+
+    const axes: { shape: number[]; axis: number | number[] }[] = [
+      { shape: [6, 35], axis: -1 },
+      { shape: [70, 35], axis: 0 },
+      { shape: [70, 3], axis: 0 },
+      { shape: [4, 9, 21], axis: 1 },
+      { shape: [4, 9, 21], axis: [0, 2] },
+      { shape: [4, 9, 21], axis: [0, 1] },
+      { shape: [2, 3, 4, 5], axis: [1, 3] },
+    ];
+    it.each(axes)("$shape over $axis", ({ shape, axis }) => {
+      const count = shape.reduce((product, size) => product * size, 1);
+      for (const dtype of ["float32", "int32"] as const) {
+        if (dtype === "int32" && !integers) continue;
+        const values =
+          dtype === "int32"
+            ? integerValues(count, 5, 6)
+            : normalValues(count, 6).map((v) => (operation === "prod" ? 1 + v / 40 : v));
+        const actual = runSimd(device, operation, () =>
+          apply(x.tensor(values, shape, { device, dtype }), { axis }),
+        );
+        expectAllClose(actual, reduceOracle(values, shape, [axis].flat(), fold), {
+          absolute: 1e-5,
+          relative: 1e-5,
+        });
+      }
+    });
+  });
+
+  it("sums 2^24 + 4 ones exactly, along rows and columns", () => {
+    const count = 2 ** 24 + 4;
+    x.tidy(() => {
+      const ones = x.ones([count], { device });
+      expect(x.sum(ones).dataSync()[0]).toBe(count);
+      expect(Array.from(x.sum(x.reshape(ones, [count / 4, 4]), { axis: 0 }).dataSync())).toEqual(
+        new Array(4).fill(count / 4),
+      );
+    });
+  });
+
+  it.each(sizes.slice(1))("argmin of %i elements", (size) => {
+    const values = normalValues(3 * size, 4);
+    const run = () =>
+      runSimd(device, "argmin", () => x.argmin(x.tensor(values, [3, size], { device })));
+    const rows = [0, 1, 2].map((row) => Array.from(values.subarray(row * size, (row + 1) * size)));
+    expect(Array.from(run())).toEqual(rows.map((row) => row.indexOf(Math.min(...row))));
+    values[size + size - 1] = Number.NaN;
+    expect(run()[1]).toBe(size - 1);
+  });
+
+  const rowCases = [
+    {
+      operation: "logSoftmax",
+      apply: (input: Tensor) => x.logSoftmax(input),
+      oracle: (row: number[]) => {
+        const largest = Math.max(...row);
+        const sum = row.reduce((total, v) => total + Math.exp(v - largest), 0);
+        return row.map((v) => v - largest - Math.log(sum));
+      },
+    },
+    {
+      operation: "layerNorm",
+      apply: (input: Tensor) => x.layerNorm(input),
+      oracle: (row: number[]) => {
+        const mean = row.reduce((a, b) => a + b, 0) / row.length;
+        const variance = row.reduce((a, b) => a + (b - mean) ** 2, 0) / row.length;
+        return row.map((v) => (v - mean) / Math.sqrt(variance + 1e-5));
+      },
+    },
+    {
+      operation: "softmax",
+      apply: (input: Tensor) => x.softmax(input),
+      oracle: (row: number[]) => {
+        const largest = Math.max(...row);
+        const sum = row.reduce((total, v) => total + Math.exp(v - largest), 0);
+        return row.map((v) => Math.exp(v - largest) / sum);
+      },
+    },
+  ];
+
+  describe.each(rowCases)("$operation", ({ operation, apply, oracle }) => {
+    it.each(sizes.slice(1))("rows of %i, and the gradient", (size) => {
+      const rows = 3;
+      const values = normalValues(rows * size, size).map((v) => 2 * v);
+      const row = (of: ArrayLike<number>, index: number) =>
+        Array.from(of).slice(index * size, (index + 1) * size);
+      const actual = runSimd(device, operation, () =>
+        apply(x.tensor(values, [rows, size], { device })),
+      );
+      const expected = [0, 1, 2].flatMap((index) => oracle(row(values, index)));
+      expectAllClose(actual, expected, { absolute: 4e-6, relative: 4e-6 });
+
+      const weights = normalValues(rows * size, 7);
+      const gradient = runSimd(device, `${operation}Gradient`, () => {
+        const scale = x.tensor(weights, [rows, size], { device });
+        return x.grad((input: Tensor) => x.sum(x.mul(apply(input), scale)))(
+          x.tensor(values, [rows, size], { device }),
+        );
+      });
+      const step = 1e-5;
+      const loss = (of: number[], index: number) =>
+        oracle(of).reduce((total, v, i) => total + v * weights[index * size + i]!, 0);
+      const places = [0, size >> 1, size - 1];
+      for (const [index, place] of [0, 1, 2].flatMap((one) =>
+        places.map((other) => [one, other] as const),
+      )) {
+        const [more, less] = [row(values, index), row(values, index)];
+        more[place]! += step;
+        less[place]! -= step;
+        const slope = (loss(more, index) - loss(less, index)) / (2 * step);
+        expect(Math.abs(gradient[index * size + place]! - slope)).toBeLessThan(
+          (operation === "layerNorm" && size < 4 ? 1e-2 : 1e-4) * (1 + Math.abs(slope)),
+        );
+      }
+    });
+  });
+
+  it.each([1, 5, 37])("layerNorm and its gradients of weight and bias, rows of %i", (size) => {
+    const rows = 6;
+    const [values, g] = [normalValues(rows * size, 2), normalValues(rows * size, 3)];
+    const [weight, bias] = [normalValues(size, 4), normalValues(size, 5)];
+    x.tidy(() => {
+      const results = [device, definition].map((one) => {
+        const input = x.tensor(values, [rows, size], { device: one });
+        const parameters = [
+          x.tensor(weight, [size], { device: one }),
+          x.tensor(bias, [size], { device: one }),
+        ];
+        const output = x.layerNorm(input, { weight: parameters[0]!, bias: parameters[1]! });
+        const gradients = x.grad(([w, b]: Tensor[]) =>
+          x.sum(
+            x.mul(
+              x.layerNorm(input, { weight: w!, bias: b! }),
+              x.tensor(g, [rows, size], { device: one }),
+            ),
+          ),
+        )(parameters);
+        return [output, ...gradients].map((tensor) => tensor.dataSync());
+      });
+      const [ours, defined] = results;
+      ours!.forEach((values, index) => {
+        expectAllClose(values, defined![index]!, { absolute: 1e-5, relative: 1e-5 });
+      });
+    });
+  });
+
+  it.each(sizes)("adamStep of %i elements, in place, as by the definition", (size) => {
+    for (const Optimizer of [x.Adam, x.AdamW, x.RAdam]) {
+      const [ours, defined] = [device, definition].map((one) =>
+        x.tidy(() => {
+          const parameter = x.tensor(normalValues(size, 1), [size], { device: one });
+          using optimizer = new Optimizer({ parameter }, { weightDecay: 0.1, learningRate: 0.05 });
+          for (let step = 0; step < 8; step++) {
+            optimizer.step({
+              parameter: x.tensor(normalValues(size, 2 + step), [size], { device: one }),
+            });
+          }
+          return parameter.dataSync();
+        }),
+      );
+      // The definition rounds 1 - β to float32, 1.3e-5 off for 0.999; the kernel does not.
+      expectAllClose(ours!, defined!, { absolute: 1e-5, relative: 1e-5 });
+    }
+  });
+
   it("keeps operands and the mask of where, broadcast", () => {
     const [a, b] = [normalValues(7 * 13, 1), normalValues(13, 2)];
     const mask = integerValues(7, 2, 3);
@@ -351,6 +556,28 @@ describe.each(builds)("SIMD kernels, build %s", (build) => {
     );
   });
 });
+
+/** Folds the elements that share their place along all dimensions but `axes`. */
+function reduceOracle(
+  values: ArrayLike<number>,
+  shape: readonly number[],
+  axes: readonly number[],
+  fold: (values: number[]) => number,
+): number[] {
+  const reduced = axes.map((axis) => (axis < 0 ? axis + shape.length : axis));
+  const groups = new Map<string, number[]>();
+  for (let index = 0; index < values.length; index++) {
+    let rest = index;
+    const place = new Array<number>(shape.length);
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      place[axis] = rest % shape[axis]!;
+      rest = Math.floor(rest / shape[axis]!);
+    }
+    const key = place.filter((_, axis) => !reduced.includes(axis)).join();
+    groups.set(key, [...(groups.get(key) ?? []), values[index]!]);
+  }
+  return [...groups.values()].map(fold);
+}
 
 interface Grid {
   readonly values: ArrayLike<number>;

@@ -17,10 +17,21 @@ export function commonDimensions(views: readonly Tensor[]): CommonDimension[] {
   if (views.every(({ isContiguous }) => isContiguous)) {
     return [{ size: first.size, strides: views.map(() => 1) }];
   }
+  return mergedDimensions(
+    first.shape,
+    views.map(({ strides }) => strides),
+  );
+}
+
+/** As {@link commonDimensions}, for sizes and the strides of each view. */
+export function mergedDimensions(
+  shape: readonly number[],
+  stridesOfViews: readonly (readonly number[])[],
+): CommonDimension[] {
   const dimensions: CommonDimension[] = [];
-  first.shape.forEach((size, axis) => {
+  shape.forEach((size, axis) => {
     if (size === 1) return;
-    const strides = views.map((view) => view.strides[axis] ?? 0);
+    const strides = stridesOfViews.map((one) => one[axis] ?? 0);
     const outer = dimensions.at(-1);
     const merges = outer?.strides.every((stride, index) => stride === (strides[index] ?? 0) * size);
     if (outer === undefined || !merges) dimensions.push({ size, strides });

@@ -7,6 +7,8 @@ import { addressOf } from "./address";
 import { elementwiseImplementations } from "./elementwise-implementations";
 import type { KernelExports } from "./kernel-exports";
 import { areContiguous, operand } from "./operands";
+import { reductionImplementations } from "./reduction-implementations";
+import { rowImplementations } from "./row-implementations";
 import { hasFormat } from "./program-writer";
 import type { WasmDevice } from "./wasm-device";
 
@@ -27,6 +29,8 @@ export function simdImplementations(
     ["topK", topK(device, kernels)],
     [contiguousName, copyStrided(device, kernels)],
     ...elementwiseImplementations(kernels),
+    ...reductionImplementations(device, kernels),
+    ...rowImplementations(kernels),
   ]);
 }
 

@@ -1,4 +1,5 @@
 import type { ElementwiseKernels } from "./elementwise-kernels";
+import type { RowKernels } from "./row-kernels";
 
 /**
  * What the compiled kernel module exports. `Pointer` is a byte offset in the device's memory; sizes
@@ -23,7 +24,7 @@ type MatmulKernel = (
   scratch: Pointer,
 ) => void;
 
-export interface KernelExports extends ElementwiseKernels {
+export interface KernelExports extends ElementwiseKernels, RowKernels {
   readonly linearScratchBytes: (k: number, format: number) => number;
   readonly quantizedRowsBytes: (m: number, k: number) => number;
   readonly attentionScratchBytes: (rows: number, length: number, headSize: number) => number;

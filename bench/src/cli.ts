@@ -6,8 +6,15 @@ import { decodeSuite } from "./suites/decode";
 import { kvcacheSuite } from "./suites/kvcache/costs";
 import { streamingSuite } from "./suites/kvcache/streaming";
 import { schedulerSuite } from "./suites/scheduler";
+import { tensorSuite } from "./suites/tensor";
 
-const suites: readonly BenchSuite[] = [decodeSuite, kvcacheSuite, streamingSuite, schedulerSuite];
+const suites: readonly BenchSuite[] = [
+  decodeSuite,
+  kvcacheSuite,
+  streamingSuite,
+  schedulerSuite,
+  tensorSuite,
+];
 
 function positiveInteger(text: string): number {
   const value = Number(text);

@@ -7,9 +7,9 @@ import { addressOf } from "./address";
 import { elementwiseImplementations } from "./elementwise-implementations";
 import type { KernelExports } from "./kernel-exports";
 import { areContiguous, operand } from "./operands";
+import { hasFormat } from "./program-writer";
 import { reductionImplementations } from "./reduction-implementations";
 import { rowImplementations } from "./row-implementations";
-import { hasFormat } from "./program-writer";
 import type { WasmDevice } from "./wasm-device";
 
 /** The SIMD kernels by operation name. Each must equal the operation's gpu.js definition. */

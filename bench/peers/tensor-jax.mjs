@@ -1,11 +1,4 @@
-const {
-  defaultDevice,
-  init,
-  jit,
-  nn,
-  numpy: np,
-  valueAndGrad,
-} = await withBoundedMemory(() => import("@jax-js/jax"));
+import { defaultDevice, init, jit, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
 
 /** Functions by the operation of a case; each uses up its operands, as jax-js has it. */
 const operations = {
@@ -32,6 +25,9 @@ export async function openJax() {
   return {
     name: "jax-js 0.1.25",
     async prepare({ operation, inputs }) {
+      // The threaded builds of the other peers leave a Worker in Node's globals, by which jax-js
+      // would expect a memory that is shared.
+      delete globalThis.Worker;
       const tensors = inputs.map(({ values, shape }) => np.array(values).reshape(shape));
       if (operation === "trainingStep") return trainingStep(tensors);
       const compute = operations[operation];
@@ -56,21 +52,6 @@ export async function openJax() {
       };
     },
   };
-}
-
-/** Its modules import a memory with a maximum, which Node 20 holds it to; the library gives none. */
-async function withBoundedMemory(load) {
-  const { Memory } = WebAssembly;
-  WebAssembly.Memory = class extends Memory {
-    constructor(descriptor) {
-      super({ maximum: 65536, ...descriptor });
-    }
-  };
-  try {
-    return await load();
-  } finally {
-    WebAssembly.Memory = Memory;
-  }
 }
 
 /** The step of the suite's classifier, all of it in one compiled function. */

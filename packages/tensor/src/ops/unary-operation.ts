@@ -1,6 +1,6 @@
 import type { KernelSource } from "../gpujs/kernel-source";
 import type { Tensor } from "../tensor";
-import { cast } from "./cast";
+import { borrowAs } from "./borrowed";
 import { launchFlat } from "./launch-flat";
 import { type Operation, runSingle } from "./operation";
 import { promotedDType } from "./promotion";
@@ -32,8 +32,8 @@ export function unaryFunction(
   const { keepsIntegers = false } = definition;
   return (input, ...numbers) => {
     const dtype = promotedDType(definition.name, input.dtype);
-    using operand = cast(input, dtype === "int32" && keepsIntegers ? "int32" : "float32");
-    return runSingle(operation, [operand], numbers);
+    using operand = borrowAs(input, dtype === "int32" && keepsIntegers ? "int32" : "float32");
+    return runSingle(operation, [operand.tensor], numbers);
   };
 }
 

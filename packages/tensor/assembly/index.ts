@@ -2,7 +2,6 @@ export { adamStep } from "./adam-step";
 export { argmax, argmin } from "./argmax";
 export { attentionScratchBytes } from "./attention";
 export { copyStrided } from "./copy-strided";
-export { silu } from "./exponential";
 export { linearScratchBytes } from "./linear-scratch";
 export { matmulScratchBytes } from "./matmul";
 export { matmulTransposed } from "./matmul-transposed";
@@ -35,6 +34,7 @@ export {
   geluTanh,
   geluTanhGradient,
   sigmoid,
+  silu,
   siluGradient,
   softplusGradient,
   tanh,

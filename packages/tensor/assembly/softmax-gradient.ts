@@ -1,4 +1,4 @@
-import { applyForm, Form } from "./exponential";
+import { sumOfExponentials } from "./exponential-sum";
 import { dotOfRows, sumOfRow } from "./row-statistics";
 import { loadPart, storeLanes } from "./simd";
 import { maximumOfRow } from "./softmax";
@@ -19,7 +19,7 @@ export function logSoftmax(x: usize, out: usize, rows: i32, n: i32): void {
     let sum: f64 = 0;
     for (let i = 0; i < n; i += chunkSize) {
       const size = min(n - i, chunkSize);
-      sum += applyForm(Form.Shifted, x + i * 4, largest, out + i * 4, size) as f64;
+      sum += sumOfExponentials(x + i * 4, largest, out + i * 4, size) as f64;
     }
     const logarithm = logarithmOf(f32x4.splat(sum as f32), n);
     const shift = f32x4.splat(largest);
@@ -71,7 +71,7 @@ export function logSoftmaxGradient(
   const end: usize = (n - rest) * 4;
   for (let row = 0; row < rows; row++) {
     const sum = f32x4.splat(sumOfRow(gradient, n));
-    applyForm(Form.Shifted, y, 0, out, n);
+    sumOfExponentials(y, 0, out, n);
     let at: usize = 0;
     while (at < end) {
       const spread = f32x4.mul(v128.load(out + at), sum);

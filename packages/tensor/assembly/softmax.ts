@@ -1,4 +1,4 @@
-import { applyForm, Form } from "./exponential";
+import { sumOfExponentials } from "./exponential-sum";
 import { loadPart, maximumOfLanes, storeLanes } from "./simd";
 
 /** Elements whose exponentials are summed in float32; the sums of chunks are added in float64. */
@@ -33,7 +33,7 @@ export function softmax(x: usize, out: usize, rows: i32, n: i32): void {
     let sum: f64 = 0;
     for (let i = 0; i < n; i += chunkSize) {
       const size = min(n - i, chunkSize);
-      sum += applyForm(Form.Shifted, x + i * 4, largest, out + i * 4, size) as f64;
+      sum += sumOfExponentials(x + i * 4, largest, out + i * 4, size) as f64;
     }
     const factor = f32x4.splat((1 / sum) as f32);
     const rest = n & 3;

@@ -10,7 +10,6 @@ import {
   embeddingQ8_0,
   embeddingSuperBlocks,
 } from "../embedding";
-import { silu } from "../exponential";
 import { linearQ4_0, linearQ4_1, linearQ8_0, linearSuperBlocks } from "../linear-blocks";
 import { linearBFloat16 } from "../linear-bfloat16";
 import { linearFloat16 } from "../linear-float16";
@@ -19,6 +18,7 @@ import { matmulColumns } from "../matmul";
 import { quantizeRows } from "../quantized-rows";
 import { rmsNorm } from "../rms-norm";
 import { rotateIntoCache } from "../rotary-cache";
+import { silu } from "../unary-exponential";
 import { chunksOf, instructionBytes, Opcode, opcodeOf, operand } from "./instruction";
 
 /** Operands: format, table, ids, out, rows, n, rows per chunk. */

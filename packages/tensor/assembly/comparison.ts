@@ -1,17 +1,15 @@
 /**
- * Comparisons, over rows as in `binary.ts`; results are bytes, 1 where the comparison holds. Also
- * the choice by such bytes. Operands are float32, int32, or bytes widened to int32 as they are read.
+ * Comparisons, over rows as in `binary.ts`; results are bytes, 1 where the comparison holds (less
+ * is greater with the operands exchanged). Also the choice by such bytes. Operands are float32, int32, or bytes widened to int32 as they are read.
  */
 namespace Form {
   export const Equal: i32 = 0;
   export const NotEqual: i32 = 1;
-  export const Less: i32 = 2;
-  export const LessEqual: i32 = 3;
-  export const Greater: i32 = 4;
-  export const GreaterEqual: i32 = 5;
-  export const And: i32 = 6;
-  export const Or: i32 = 7;
-  export const Xor: i32 = 8;
+  export const Greater: i32 = 2;
+  export const GreaterEqual: i32 = 3;
+  export const And: i32 = 4;
+  export const Or: i32 = 5;
+  export const Xor: i32 = 6;
 }
 
 /** Kinds of elements. */
@@ -28,8 +26,6 @@ function compare(form: i32, element: i32, x: v128, y: v128): v128 {
   if (element == Element.Float) {
     if (form == Form.Equal) return f32x4.eq(x, y);
     if (form == Form.NotEqual) return f32x4.ne(x, y);
-    if (form == Form.Less) return f32x4.lt(x, y);
-    if (form == Form.LessEqual) return f32x4.le(x, y);
     if (form == Form.Greater) return f32x4.gt(x, y);
     if (form == Form.GreaterEqual) return f32x4.ge(x, y);
     const left = f32x4.ne(x, zero);
@@ -40,8 +36,6 @@ function compare(form: i32, element: i32, x: v128, y: v128): v128 {
   }
   if (form == Form.Equal) return i32x4.eq(x, y);
   if (form == Form.NotEqual) return i32x4.ne(x, y);
-  if (form == Form.Less) return i32x4.lt_s(x, y);
-  if (form == Form.LessEqual) return i32x4.le_s(x, y);
   if (form == Form.Greater) return i32x4.gt_s(x, y);
   if (form == Form.GreaterEqual) return i32x4.ge_s(x, y);
   const left = i32x4.ne(x, zero);
@@ -75,6 +69,7 @@ function pack(a: v128, b: v128, c: v128, d: v128): v128 {
   return v128.and(i8x16.narrow_i16x8_s(low, high), i8x16.splat(1));
 }
 
+/** `element` is a constant for float32, and read as it goes for the others, which share the loop. */
 @inline
 function compareRows(
   form: i32,
@@ -141,10 +136,8 @@ export function equal(
 ): void {
   if (element == Element.Float) {
     compareRows(Form.Equal, Element.Float, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  } else if (element == Element.Integer) {
-    compareRows(Form.Equal, Element.Integer, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   } else {
-    compareRows(Form.Equal, Element.Byte, a, b, out, rows, n, aRow, bRow, aStep, bStep);
+    compareRows(Form.Equal, element, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   }
 }
 
@@ -163,54 +156,8 @@ export function notEqual(
 ): void {
   if (element == Element.Float) {
     compareRows(Form.NotEqual, Element.Float, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  } else if (element == Element.Integer) {
-    compareRows(Form.NotEqual, Element.Integer, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   } else {
-    compareRows(Form.NotEqual, Element.Byte, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  }
-}
-
-/** a < b. `element`: 0 float32, 1 int32, 2 bytes. */
-export function less(
-  element: i32,
-  a: usize,
-  b: usize,
-  out: usize,
-  rows: i32,
-  n: i32,
-  aRow: i32,
-  bRow: i32,
-  aStep: i32,
-  bStep: i32,
-): void {
-  if (element == Element.Float) {
-    compareRows(Form.Less, Element.Float, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  } else if (element == Element.Integer) {
-    compareRows(Form.Less, Element.Integer, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  } else {
-    compareRows(Form.Less, Element.Byte, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  }
-}
-
-/** a ≤ b. `element`: 0 float32, 1 int32, 2 bytes. */
-export function lessEqual(
-  element: i32,
-  a: usize,
-  b: usize,
-  out: usize,
-  rows: i32,
-  n: i32,
-  aRow: i32,
-  bRow: i32,
-  aStep: i32,
-  bStep: i32,
-): void {
-  if (element == Element.Float) {
-    compareRows(Form.LessEqual, Element.Float, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  } else if (element == Element.Integer) {
-    compareRows(Form.LessEqual, Element.Integer, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  } else {
-    compareRows(Form.LessEqual, Element.Byte, a, b, out, rows, n, aRow, bRow, aStep, bStep);
+    compareRows(Form.NotEqual, element, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   }
 }
 
@@ -229,10 +176,8 @@ export function greater(
 ): void {
   if (element == Element.Float) {
     compareRows(Form.Greater, Element.Float, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  } else if (element == Element.Integer) {
-    compareRows(Form.Greater, Element.Integer, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   } else {
-    compareRows(Form.Greater, Element.Byte, a, b, out, rows, n, aRow, bRow, aStep, bStep);
+    compareRows(Form.Greater, element, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   }
 }
 
@@ -251,10 +196,8 @@ export function greaterEqual(
 ): void {
   if (element == Element.Float) {
     compareRows(Form.GreaterEqual, Element.Float, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  } else if (element == Element.Integer) {
-    compareRows(Form.GreaterEqual, Element.Integer, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   } else {
-    compareRows(Form.GreaterEqual, Element.Byte, a, b, out, rows, n, aRow, bRow, aStep, bStep);
+    compareRows(Form.GreaterEqual, element, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   }
 }
 
@@ -273,10 +216,8 @@ export function logicalAnd(
 ): void {
   if (element == Element.Float) {
     compareRows(Form.And, Element.Float, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  } else if (element == Element.Integer) {
-    compareRows(Form.And, Element.Integer, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   } else {
-    compareRows(Form.And, Element.Byte, a, b, out, rows, n, aRow, bRow, aStep, bStep);
+    compareRows(Form.And, element, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   }
 }
 
@@ -295,10 +236,8 @@ export function logicalOr(
 ): void {
   if (element == Element.Float) {
     compareRows(Form.Or, Element.Float, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  } else if (element == Element.Integer) {
-    compareRows(Form.Or, Element.Integer, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   } else {
-    compareRows(Form.Or, Element.Byte, a, b, out, rows, n, aRow, bRow, aStep, bStep);
+    compareRows(Form.Or, element, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   }
 }
 
@@ -317,10 +256,8 @@ export function logicalXor(
 ): void {
   if (element == Element.Float) {
     compareRows(Form.Xor, Element.Float, a, b, out, rows, n, aRow, bRow, aStep, bStep);
-  } else if (element == Element.Integer) {
-    compareRows(Form.Xor, Element.Integer, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   } else {
-    compareRows(Form.Xor, Element.Byte, a, b, out, rows, n, aRow, bRow, aStep, bStep);
+    compareRows(Form.Xor, element, a, b, out, rows, n, aRow, bRow, aStep, bStep);
   }
 }
 

@@ -43,3 +43,6 @@ export { log, log1p, softplus } from "./unary-logarithm";
 export { layerNorm, layerNormGradient } from "./layer-norm";
 export * from "./reduction";
 export { logSoftmax, logSoftmaxGradient, softmaxGradient } from "./softmax-gradient";
+export * from "./cast";
+export { causalConv1d } from "./causal-conv1d";
+export * from "./indexing";

@@ -100,7 +100,7 @@ const unaryCases: readonly UnaryCase[] = [
   {
     operation: "clip",
     apply: (input) => x.clip(input, -0.75, 1.25),
-    oracle: (v) => (v < -0.75 ? -0.75 : v > 1.25 ? 1.25 : v),
+    oracle: (v) => Math.min(Math.max(v, -0.75), 1.25),
     derivative: (v) => (v < -0.75 || v > 1.25 ? 0 : 1),
   },
   { operation: "exp", apply: x.exp, oracle: Math.exp, derivative: Math.exp },
@@ -124,7 +124,7 @@ const unaryCases: readonly UnaryCase[] = [
   {
     operation: "relu",
     apply: x.relu,
-    oracle: (v) => (v < 0 ? 0 : v),
+    oracle: (v) => Math.max(v, 0),
     derivative: (v) => (v > 0 ? 1 : 0),
   },
   {
@@ -537,6 +537,176 @@ describe.each(builds)("SIMD kernels, build %s", (build) => {
       );
       // The definition rounds 1 - β to float32, 1.3e-5 off for 0.999; the kernel does not.
       expectAllClose(ours!, defined!, { absolute: 1e-5, relative: 1e-5 });
+    }
+  });
+
+  /** Operations that move elements: equal to the definition, in each dtype. */
+  const moving: {
+    operation: string;
+    dtypes: readonly ("float32" | "int32" | "bool")[];
+    apply: (rows: Tensor, index: Tensor) => Tensor;
+    tolerance?: Tolerance;
+  }[] = [
+    {
+      operation: "gather",
+      dtypes: ["float32", "int32"],
+      apply: (t, index) => x.gather(t, -1, index),
+    },
+    {
+      operation: "take",
+      dtypes: ["float32", "int32", "bool"],
+      apply: (t, index) => x.take(t, index, { axis: 1 }),
+    },
+    {
+      operation: "scatterAdd",
+      dtypes: ["float32", "int32"],
+      apply: (t, index) => x.scatterAdd(t, -1, index, t),
+    },
+    {
+      operation: "cumsum",
+      dtypes: ["float32", "int32"],
+      apply: (t) => x.cumsum(t),
+      tolerance: { absolute: 2e-5, relative: 1e-5 },
+    },
+    {
+      operation: "triangle",
+      dtypes: ["float32", "int32"],
+      apply: (t) => x.tril(t, { diagonal: -1 }),
+    },
+    {
+      operation: "triangle",
+      dtypes: ["float32", "int32"],
+      apply: (t) => x.triu(t, { diagonal: 2 }),
+    },
+    {
+      operation: "concat",
+      dtypes: ["float32", "int32", "bool"],
+      apply: (t) => x.concat([t, t, t], { axis: 1 }),
+    },
+    { operation: "concat", dtypes: ["float32", "int32", "bool"], apply: (t) => x.concat([t, t]) },
+    {
+      operation: "contiguous",
+      dtypes: ["float32", "int32", "bool"],
+      apply: (t) => x.contiguous(t.transpose()),
+    },
+    {
+      operation: "contiguous",
+      dtypes: ["float32", "bool"],
+      apply: (t) => x.contiguous(x.stack([t, t]).slice(1, undefined, undefined, -1).transpose()),
+    },
+  ];
+
+  it.each(moving)(
+    "$operation moves elements as the definition does",
+    ({ operation, dtypes, apply, tolerance }) => {
+      for (const dtype of dtypes) {
+        for (const size of [1, 3, 4, 5, 31, 64]) {
+          // A single column is contiguous as it is.
+          if (size === 1 && operation === "contiguous") continue;
+          const rows = 5;
+          const count = rows * size;
+          const values =
+            dtype === "float32" ? normalValues(count, size) : integerValues(count, 2, size);
+          const indexes = integerValues(count, size, 9);
+          const run = (one: Device) => () =>
+            apply(
+              x.tensor(values, [rows, size], { device: one, dtype }),
+              x.tensor(indexes, [rows, size], { device: one, dtype: "int32" }),
+            );
+          const expected = x.tidy(() => run(definition)().dataSync());
+          expectAllClose(runSimd(device, operation, run(device)), expected, tolerance);
+        }
+      }
+    },
+  );
+
+  it("adds rows by index", () => {
+    for (const width of [1, 4, 7]) {
+      const [ids, g] = [integerValues(20, 6, 1), normalValues(20 * width, 2)];
+      const actual = runSimd(device, "scatterAddRows", () =>
+        x.grad((table: Tensor) =>
+          x.sum(
+            x.mul(
+              x.take(table, x.tensor(ids, [20], { device, dtype: "int32" })),
+              x.tensor(g, [20, width], { device }),
+            ),
+          ),
+        )(x.zeros([6, width], { device })),
+      );
+      const expected = new Float64Array(6 * width);
+      ids.forEach((id, i) => {
+        for (let c = 0; c < width; c++) expected[id * width + c]! += g[i * width + c]!;
+      });
+      expectAllClose(actual, expected, { absolute: 1e-6, relative: 1e-6 });
+    }
+  });
+
+  it.each([1, 3, 4, 5, 31])("causalConv1d with a filter of 4 over %i times", (times) => {
+    const [batch, channels, width] = [2, 3, 4];
+    const input = normalValues(batch * channels * times, 1);
+    const weight = normalValues(channels * width, 2);
+    const actual = runSimd(device, "causalConv1d", () =>
+      x.causalConv1d(
+        x.tensor(input, [batch, channels, times], { device }),
+        x.tensor(weight, [channels, width], { device }),
+      ),
+    );
+    const expected = Array.from(input, (_, index) => {
+      const [row, time] = [Math.floor(index / times), index % times];
+      let sum = 0;
+      for (let k = 0; k < width; k++) {
+        const from = time - (width - 1) + k;
+        if (from >= 0) sum += weight[(row % channels) * width + k]! * input[row * times + from]!;
+      }
+      return sum;
+    });
+    expectAllClose(actual, expected, { absolute: 1e-6, relative: 1e-6 });
+  });
+
+  const storage = ["float32", "int32", "bool", "float16", "bfloat16"] as const;
+  it("casts as the definition does, specials and halves between neighbours included", () => {
+    const values = Float32Array.from([
+      ...specials,
+      65504,
+      65519,
+      65520,
+      6.1e-5,
+      5.96e-8,
+      2.98e-8,
+      2.99e-8,
+      1.0009765625,
+      1.00048828125,
+      1.00146484375,
+      3.4e38,
+      3e9,
+      -3e9,
+      2147483520,
+      1.00390625,
+      1.01171875,
+      ...normalValues(40, 1),
+    ]);
+    for (const to of storage) {
+      const run = (one: Device) => () =>
+        x.cast(x.tensor(values, [values.length], { device: one }), to);
+      if (to === "float32") continue;
+      const expected = x.tidy(() => run(definition)().dataSync());
+      expectAllClose(runSimd(device, "cast", run(device)), expected);
+      if (to === "int32" || to === "bool") {
+        const floats = (one: Device) => () =>
+          x.cast(x.tensor(integerValues(37, 2, 1), [37], { device: one, dtype: to }), "float32");
+        expectAllClose(
+          runSimd(device, "cast", floats(device)),
+          x.tidy(() => floats(definition)().dataSync()),
+        );
+        continue;
+      }
+      const patterns = Uint16Array.from({ length: 4096 }, (_, i) => i * 16 + (i % 16));
+      const back = (one: Device) => () =>
+        x.cast(x.tensor(patterns, [4096], { device: one, dtype: to }), "float32");
+      expectAllClose(
+        runSimd(device, "cast", back(device)),
+        x.tidy(() => back(definition)().dataSync()),
+      );
     }
   });
 

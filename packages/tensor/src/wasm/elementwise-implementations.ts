@@ -23,6 +23,8 @@ export function elementwiseImplementations(kernels: ElementwiseKernels): readonl
     ...unaryNames.map((name): Entry => [name, unary(kernels[name])]),
     ...gradientNames.map((name): Entry => [name, gradient(kernels[name])]),
     ...comparisonNames.map((name): Entry => [name, comparison(kernels[name])]),
+    ["less", comparison(exchanged(kernels.greater))],
+    ["lessEqual", comparison(exchanged(kernels.greaterEqual))],
     ["add", binary(kernels.add, kernels.addIntegers)],
     ["sub", binary(kernels.subtract, kernels.subtractIntegers)],
     ["mul", binary(kernels.multiply, kernels.multiplyIntegers)],
@@ -138,6 +140,12 @@ function comparison(kernel: ComparisonKernel): Implementation {
       runBinary((...operands) => kernel(element, ...operands), inputs, operand(outputs, 0));
     },
   };
+}
+
+/** The comparison of right with left. */
+function exchanged(kernel: ComparisonKernel): ComparisonKernel {
+  return (element, a, b, output, rows, n, aRow, bRow, aStep, bStep) =>
+    kernel(element, b, a, output, rows, n, bRow, aRow, bStep, aStep);
 }
 
 function choice(kernels: ElementwiseKernels): Implementation {

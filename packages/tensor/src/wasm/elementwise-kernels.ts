@@ -84,13 +84,11 @@ export const gradientNames = [
   "tanhGradient",
 ] as const;
 
-/** Comparisons, which take float32, int32 and `bool`. */
+/** Comparisons, which take float32, int32 and `bool`; `less` is `greater` the other way round. */
 export const comparisonNames = [
   "equal",
   "greater",
   "greaterEqual",
-  "less",
-  "lessEqual",
   "logicalAnd",
   "logicalOr",
   "logicalXor",

@@ -5,6 +5,7 @@ import { sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
 import { addressOf } from "./address";
 import { elementwiseImplementations } from "./elementwise-implementations";
+import { indexingImplementations } from "./indexing-implementations";
 import type { KernelExports } from "./kernel-exports";
 import { areContiguous, operand } from "./operands";
 import { hasFormat } from "./program-writer";
@@ -31,6 +32,7 @@ export function simdImplementations(
     ...elementwiseImplementations(kernels),
     ...reductionImplementations(device, kernels),
     ...rowImplementations(kernels),
+    ...indexingImplementations(kernels),
   ]);
 }
 

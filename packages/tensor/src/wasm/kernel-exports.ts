@@ -1,4 +1,5 @@
 import type { ElementwiseKernels } from "./elementwise-kernels";
+import type { IndexingKernels } from "./indexing-kernels";
 import type { RowKernels } from "./row-kernels";
 
 /**
@@ -24,7 +25,7 @@ type MatmulKernel = (
   scratch: Pointer,
 ) => void;
 
-export interface KernelExports extends ElementwiseKernels, RowKernels {
+export interface KernelExports extends ElementwiseKernels, IndexingKernels, RowKernels {
   readonly linearScratchBytes: (k: number, format: number) => number;
   readonly quantizedRowsBytes: (m: number, k: number) => number;
   readonly attentionScratchBytes: (rows: number, length: number, headSize: number) => number;

@@ -8,6 +8,7 @@ import { kvcacheSuite } from "./suites/kvcache/costs";
 import { restoringSuite } from "./suites/kvcache/restoring";
 import { streamingSuite } from "./suites/kvcache/streaming";
 import { schedulerSuite } from "./suites/scheduler";
+import { tensorSuite } from "./suites/tensor";
 
 const suites: readonly BenchSuite[] = [
   decodeSuite,
@@ -16,6 +17,7 @@ const suites: readonly BenchSuite[] = [
   restoringSuite,
   streamingSuite,
   schedulerSuite,
+  tensorSuite,
 ];
 
 function positiveInteger(text: string): number {

@@ -1,3 +1,5 @@
+import { transpose } from "./transpose";
+
 /**
  * Copies a view to another of the same shape.
  */
@@ -46,6 +48,15 @@ function copyDimension(
   const size = load<i32>(layout + dimension * 4);
   const sourceStep = load<i32>(layout + (rank + dimension) * 4) * elementBytes;
   const targetStep = load<i32>(layout + (2 * rank + dimension) * 4) * elementBytes;
+  if (dimension + 2 == rank && rank == inner && elementBytes == 4) {
+    const sourceStride = load<i32>(layout + (rank + dimension + 1) * 4);
+    const targetStride = load<i32>(layout + (2 * rank + dimension + 1) * 4);
+    if (sourceStep == 4 && targetStride == 1) {
+      const columns = load<i32>(layout + (dimension + 1) * 4);
+      transpose(source, target, size, columns, sourceStride * 4, targetStep as i32);
+      return;
+    }
+  }
   const isElement = dimension + 1 == inner && run == elementBytes;
   for (let i = 0; i < size; i++) {
     if (isElement) {

@@ -1,21 +1,7 @@
-export { argmax } from "./argmax";
+export { adamStep } from "./adam-step";
+export { argmax, argmin } from "./argmax";
 export { attentionScratchBytes } from "./attention";
 export { copyStrided } from "./copy-strided";
-export {
-  add,
-  addRow,
-  addScalar,
-  divide,
-  divideRow,
-  divideScalar,
-  multiply,
-  multiplyRow,
-  multiplyScalar,
-  subtract,
-  subtractRow,
-  subtractScalar,
-} from "./element-wise";
-export { silu } from "./exponential";
 export { linearScratchBytes } from "./linear-scratch";
 export { matmulScratchBytes } from "./matmul";
 export { matmulTransposed } from "./matmul-transposed";
@@ -33,3 +19,30 @@ export { rmsNorm } from "./rms-norm";
 export { rotary } from "./rotary";
 export { softmax } from "./softmax";
 export { topK, topKScratchBytes } from "./top-k";
+export * from "./binary";
+export * from "./comparison";
+export * from "./unary-arithmetic";
+export {
+  elu,
+  eluGradient,
+  erf,
+  erfGradient,
+  exp,
+  expm1,
+  gelu,
+  geluGradient,
+  geluTanh,
+  geluTanhGradient,
+  sigmoid,
+  silu,
+  siluGradient,
+  softplusGradient,
+  tanh,
+} from "./unary-exponential";
+export { log, log1p, softplus } from "./unary-logarithm";
+export { layerNorm, layerNormGradient } from "./layer-norm";
+export * from "./reduction";
+export { logSoftmax, logSoftmaxGradient, softmaxGradient } from "./softmax-gradient";
+export * from "./cast";
+export { causalConv1d } from "./causal-conv1d";
+export * from "./indexing";

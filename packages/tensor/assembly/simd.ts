@@ -64,14 +64,27 @@ export function joinIntegerFolds(ab: v128, cd: v128): v128 {
 /** Stores the transpose of the 4 × 4 matrix whose rows are given: 64 bytes. */
 @inline
 export function storeTransposed(target: usize, a: v128, b: v128, c: v128, d: v128): void {
+  storeTransposedRows(target, 16, a, b, c, d);
+}
+
+/** As `storeTransposed`, rows of the transpose `stride` bytes apart. */
+@inline
+export function storeTransposedRows(
+  target: usize,
+  stride: i32,
+  a: v128,
+  b: v128,
+  c: v128,
+  d: v128,
+): void {
   const abLow = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
   const abHigh = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
   const cdLow = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
   const cdHigh = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
   v128.store(target, v128.shuffle<f32>(abLow, cdLow, 0, 1, 4, 5));
-  v128.store(target, v128.shuffle<f32>(abLow, cdLow, 2, 3, 6, 7), 16);
-  v128.store(target, v128.shuffle<f32>(abHigh, cdHigh, 0, 1, 4, 5), 32);
-  v128.store(target, v128.shuffle<f32>(abHigh, cdHigh, 2, 3, 6, 7), 48);
+  v128.store(target + stride, v128.shuffle<f32>(abLow, cdLow, 2, 3, 6, 7));
+  v128.store(target + 2 * stride, v128.shuffle<f32>(abHigh, cdHigh, 0, 1, 4, 5));
+  v128.store(target + 3 * stride, v128.shuffle<f32>(abHigh, cdHigh, 2, 3, 6, 7));
 }
 
 /** Stores the first `count` lanes, 1 to 4, each `stride` bytes after the other. */

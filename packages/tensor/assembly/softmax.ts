@@ -1,4 +1,4 @@
-import { applyForm, Form } from "./exponential";
+import { sumOfExponentials } from "./exponential-sum";
 import { loadPart, maximumOfLanes, storeLanes } from "./simd";
 
 /** Elements whose exponentials are summed in float32; the sums of chunks are added in float64. */
@@ -6,17 +6,46 @@ const chunkSize: i32 = 128;
 
 /** The largest element of a row; NaN is passed over. */
 @inline
-function maximumOfRow(x: usize, n: i32): f32 {
+export function maximumOfRow(x: usize, n: i32): f32 {
   const least = f32x4.splat(f32.NEGATIVE_INFINITY);
-  let largest = least;
+  let m0 = least, m1 = least, m2 = least, m3 = least;
   const rest = n & 3;
-  const end = x + (n - rest) * 4;
+  let end = x + (n & -16) * 4;
   while (x < end) {
-    largest = f32x4.pmax(largest, v128.load(x));
+    m0 = f32x4.pmax(m0, v128.load(x));
+    m1 = f32x4.pmax(m1, v128.load(x, 16));
+    m2 = f32x4.pmax(m2, v128.load(x, 32));
+    m3 = f32x4.pmax(m3, v128.load(x, 48));
+    x += 64;
+  }
+  end = x + (n & 12) * 4;
+  while (x < end) {
+    m0 = f32x4.pmax(m0, v128.load(x));
     x += 16;
   }
-  if (rest > 0) largest = f32x4.pmax(largest, loadPart(x, rest, least));
+  if (rest > 0) m1 = f32x4.pmax(m1, loadPart(x, rest, least));
+  const largest = f32x4.pmax(f32x4.pmax(m0, m1), f32x4.pmax(m2, m3));
   return maximumOfLanes(largest);
+}
+
+/** Multiplies a row in place. */
+@inline
+function scaleRow(row: usize, factor: v128, n: i32): void {
+  const rest = n & 3;
+  let end = row + (n & -16) * 4;
+  while (row < end) {
+    v128.store(row, f32x4.mul(v128.load(row), factor));
+    v128.store(row, f32x4.mul(v128.load(row, 16), factor), 16);
+    v128.store(row, f32x4.mul(v128.load(row, 32), factor), 32);
+    v128.store(row, f32x4.mul(v128.load(row, 48), factor), 48);
+    row += 64;
+  }
+  end = row + (n & 12) * 4;
+  while (row < end) {
+    v128.store(row, f32x4.mul(v128.load(row), factor));
+    row += 16;
+  }
+  if (rest > 0) storeLanes(row, f32x4.mul(loadPart(row, rest, factor), factor), rest, 4);
 }
 
 /**
@@ -33,19 +62,9 @@ export function softmax(x: usize, out: usize, rows: i32, n: i32): void {
     let sum: f64 = 0;
     for (let i = 0; i < n; i += chunkSize) {
       const size = min(n - i, chunkSize);
-      sum += applyForm(Form.Shifted, x + i * 4, largest, out + i * 4, size) as f64;
+      sum += sumOfExponentials(x + i * 4, largest, out + i * 4, size) as f64;
     }
-    const factor = f32x4.splat((1 / sum) as f32);
-    const rest = n & 3;
-    const end: usize = (n - rest) * 4;
-    let at: usize = 0;
-    while (at < end) {
-      v128.store(out + at, f32x4.mul(v128.load(out + at), factor));
-      at += 16;
-    }
-    if (rest > 0) {
-      storeLanes(out + at, f32x4.mul(loadPart(out + at, rest, factor), factor), rest, 4);
-    }
+    scaleRow(out, f32x4.splat((1 / sum) as f32), n);
     x += rowBytes;
     out += rowBytes;
   }

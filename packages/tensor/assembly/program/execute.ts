@@ -1,6 +1,6 @@
 import { attention } from "../attention";
+import { add, multiply } from "../binary";
 import { BlockFormat } from "../block-format";
-import { add, multiply } from "../element-wise";
 import {
   embeddingBFloat16,
   embeddingFloat16,
@@ -10,7 +10,6 @@ import {
   embeddingQ8_0,
   embeddingSuperBlocks,
 } from "../embedding";
-import { silu } from "../exponential";
 import { linearQ4_0, linearQ4_1, linearQ8_0, linearSuperBlocks } from "../linear-blocks";
 import { linearBFloat16 } from "../linear-bfloat16";
 import { linearFloat16 } from "../linear-float16";
@@ -19,6 +18,7 @@ import { matmulColumns } from "../matmul";
 import { quantizeRows } from "../quantized-rows";
 import { rmsNorm } from "../rms-norm";
 import { rotateIntoCache } from "../rotary-cache";
+import { silu } from "../unary-exponential";
 import { chunksOf, instructionBytes, Opcode, opcodeOf, operand } from "./instruction";
 
 /** Operands: format, table, ids, out, rows, n, rows per chunk. */
@@ -108,12 +108,12 @@ function runRows(instruction: usize, opcode: i32, begin: i32, end: i32, scratch:
     const n = operand(instruction, 5);
     const offset = (begin as usize) * n * 4;
     silu(first + offset, third + offset, (end - begin) * n);
-    multiply(third + offset, second + offset, third + offset, (end - begin) * n);
+    multiply(third + offset, second + offset, third + offset, 1, (end - begin) * n, 0, 0, 1, 1);
   } else {
     // Opcode.Add. Operands: a, b, out, 0, rows, n, rows per chunk.
     const n = operand(instruction, 5);
     const offset = (begin as usize) * n * 4;
-    add(first + offset, second + offset, third + offset, (end - begin) * n);
+    add(first + offset, second + offset, third + offset, 1, (end - begin) * n, 0, 0, 1, 1);
   }
 }
 

@@ -4,7 +4,7 @@ import { DTypeError } from "../errors";
 import type { KernelSource } from "../gpujs/kernel-source";
 import { broadcastShapes } from "../shape";
 import type { Tensor } from "../tensor";
-import { cast } from "./cast";
+import { type Borrowed, borrow, borrowAs, borrowBroadcast, own } from "./borrowed";
 import { tensor } from "./creation";
 import { launchFlat } from "./launch-flat";
 import { type Gradient, type Operation, runSingle } from "./operation";
@@ -38,13 +38,13 @@ export function binaryFunction(
     if (tensors.length > 0) commonDevice(definition.name, tensors);
     using first = asTensor(definition.name, left, right);
     using second = asTensor(definition.name, right, left);
-    const shape = broadcastShapes(definition.name, first.shape, second.shape);
-    const dtype = computeDType(definition, first, second);
-    using leftCast = cast(first, dtype);
-    using rightCast = cast(second, dtype);
-    using leftView = leftCast.broadcastTo(shape);
-    using rightView = rightCast.broadcastTo(shape);
-    return runSingle(operation, [leftView, rightView], undefined);
+    const shape = broadcastShapes(definition.name, first.tensor.shape, second.tensor.shape);
+    const dtype = computeDType(definition, first.tensor, second.tensor);
+    using leftCast = borrowAs(first.tensor, dtype);
+    using rightCast = borrowAs(second.tensor, dtype);
+    using leftView = borrowBroadcast(leftCast.tensor, shape);
+    using rightView = borrowBroadcast(rightCast.tensor, shape);
+    return runSingle(operation, [leftView.tensor, rightView.tensor], undefined);
   };
 }
 
@@ -54,15 +54,16 @@ function computeDType({ name, result }: BinaryDefinition, left: Tensor, right: T
   return result === "promoted" && common === "bool" ? "int32" : common;
 }
 
-/** The operand as a tensor of its own handle; a number takes the other operand's device. */
-function asTensor(operation: string, operand: Operand, other: Operand): Tensor {
-  if (typeof operand !== "number") return operand.alias();
+/** The operand as a tensor; a number takes the other operand's device. */
+function asTensor(operation: string, operand: Operand, other: Operand): Borrowed {
+  if (typeof operand !== "number") return borrow(operand);
   if (typeof other === "number") {
     throw new DTypeError(`${operation}: both operands are numbers; pass at least one tensor`, {
       operation,
     });
   }
-  return tensor([operand], [], { device: other.device, dtype: numberDType(operand, other) });
+  const dtype = numberDType(operand, other);
+  return own(tensor([operand], [], { device: other.device, dtype }));
 }
 
 function binaryOperation({

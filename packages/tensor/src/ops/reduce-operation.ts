@@ -3,6 +3,7 @@ import { ShapeError } from "../errors";
 import type { KernelSource } from "../gpujs/kernel-source";
 import { formatShape, resolveAxis, sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
+import { borrowPermuted } from "./borrowed";
 import { cellsPerLaunch, forEachRowBlock } from "./launch-flat";
 import { type GpujsContext, type Gradient, type Operation, partOf, runSingle } from "./operation";
 import { reshape } from "./reshape";
@@ -163,8 +164,8 @@ export function runReduction(
   const axes = reducedAxes(operation.name, input.rank, axis);
   if (axes.length === 0) return input.alias();
   const kept = input.shape.map((_, index) => index).filter((index) => !axes.includes(index));
-  using arranged = input.permute([...kept, ...axes]);
-  const folded = runSingle(operation, [arranged], { reducedRank: axes.length });
+  using arranged = borrowPermuted(input, [...kept, ...axes]);
+  const folded = runSingle(operation, [arranged.tensor], { reducedRank: axes.length });
   if (!keepDims) return folded;
   using result = folded;
   return reshape(

@@ -1,6 +1,7 @@
 import { OutOfRangeError } from "../errors";
 import type { Tensor } from "../tensor";
 import { add, div, mul, sub } from "./binary";
+import { borrowAs } from "./borrowed";
 import { cast } from "./cast";
 import { equal, notEqual } from "./comparisons";
 import { exp, log } from "./exponential";
@@ -110,26 +111,26 @@ const allOperation = /* @__PURE__ */ reduceOperation({
  * @throws {OutOfRangeError} for an axis that the tensor does not have.
  */
 export function sum(input: Tensor, options: ReductionOptions = {}): Tensor {
-  using operand = cast(input, reducedDType(promotedDType("sum", input.dtype)));
-  return runReduction(sumOperation, operand, options);
+  using operand = borrowAs(input, reducedDType(promotedDType("sum", input.dtype)));
+  return runReduction(sumOperation, operand.tensor, options);
 }
 
 /** Product over `axis`; an empty product is 1. See {@link sum}. */
 export function prod(input: Tensor, options: ReductionOptions = {}): Tensor {
-  using operand = cast(input, reducedDType(promotedDType("prod", input.dtype)));
-  return runReduction(productOperation, operand, options);
+  using operand = borrowAs(input, reducedDType(promotedDType("prod", input.dtype)));
+  return runReduction(productOperation, operand.tensor, options);
 }
 
 /** The largest element over `axis`; NaN where there is one. See {@link sum}. */
 export function max(input: Tensor, options: ReductionOptions = {}): Tensor {
-  using operand = cast(input, promotedDType("max", input.dtype));
-  return runReduction(maxOperation, operand, options);
+  using operand = borrowAs(input, promotedDType("max", input.dtype));
+  return runReduction(maxOperation, operand.tensor, options);
 }
 
 /** The smallest element over `axis`; NaN where there is one. See {@link sum}. */
 export function min(input: Tensor, options: ReductionOptions = {}): Tensor {
-  using operand = cast(input, promotedDType("min", input.dtype));
-  return runReduction(minOperation, operand, options);
+  using operand = borrowAs(input, promotedDType("min", input.dtype));
+  return runReduction(minOperation, operand.tensor, options);
 }
 
 /** Whether any element over `axis` is not 0, as `bool`. */
@@ -155,8 +156,8 @@ function foldedCount(operation: string, input: Tensor, { axis }: ReductionOption
 /** Arithmetic mean over `axis`, float32; NaN for no elements. See {@link sum}. */
 export function mean(input: Tensor, options: ReductionOptions = {}): Tensor {
   const count = foldedCount("mean", input, options);
-  using operand = cast(input, "float32");
-  using total = sum(operand, options);
+  using operand = borrowAs(input, "float32");
+  using total = sum(operand.tensor, options);
   return count === 0 ? div(total, 0) : mul(total, 1 / count);
 }
 

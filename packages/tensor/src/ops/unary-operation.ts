@@ -1,7 +1,7 @@
 import { commonDevice } from "../device/device";
 import type { KernelSource } from "../gpujs/kernel-source";
 import type { Tensor } from "../tensor";
-import { cast } from "./cast";
+import { borrowAs } from "./borrowed";
 import { launchFlat } from "./launch-flat";
 import { type Operation, runSingle } from "./operation";
 import { promotedDType } from "./promotion";
@@ -34,8 +34,8 @@ export function unaryFunction(
   return (input, ...numbers) => {
     commonDevice(definition.name, [input]);
     const dtype = promotedDType(definition.name, input.dtype);
-    using operand = cast(input, dtype === "int32" && keepsIntegers ? "int32" : "float32");
-    return runSingle(operation, [operand], numbers);
+    using operand = borrowAs(input, dtype === "int32" && keepsIntegers ? "int32" : "float32");
+    return runSingle(operation, [operand.tensor], numbers);
   };
 }
 

@@ -1,12 +1,16 @@
 import { dtypeLayout } from "../dtype";
-import { KernelError } from "../errors";
 import { contiguousName } from "../ops/copy-contiguous";
 import { type Implementation, rowsOf } from "../ops/operation";
-import { contiguousStrides, sizeOf } from "../shape";
+import { sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
 import { addressOf } from "./address";
+import { elementwiseImplementations } from "./elementwise-implementations";
+import { indexingImplementations } from "./indexing-implementations";
 import type { KernelExports } from "./kernel-exports";
+import { areContiguous, operand } from "./operands";
 import { hasFormat } from "./program-writer";
+import { reductionImplementations } from "./reduction-implementations";
+import { rowImplementations } from "./row-implementations";
 import type { WasmDevice } from "./wasm-device";
 
 /** The SIMD kernels by operation name. Each must equal the operation's gpu.js definition. */
@@ -21,32 +25,15 @@ export function simdImplementations(
     ["rmsNorm", rmsNorm(kernels)],
     ["softmax", softmax(kernels)],
     ["silu", silu(kernels)],
-    ["add", binary(device, kernels.add, kernels.addRow, kernels.addScalar)],
-    ["sub", binary(device, kernels.subtract, kernels.subtractRow, kernels.subtractScalar)],
-    ["mul", binary(device, kernels.multiply, kernels.multiplyRow, kernels.multiplyScalar)],
-    ["div", binary(device, kernels.divide, kernels.divideRow, kernels.divideScalar)],
     ["rotaryEmbedding", rotaryEmbedding(kernels)],
     ["argmax", argmax(kernels)],
     ["topK", topK(device, kernels)],
     [contiguousName, copyStrided(device, kernels)],
+    ...elementwiseImplementations(kernels),
+    ...reductionImplementations(device, kernels),
+    ...rowImplementations(kernels),
+    ...indexingImplementations(kernels),
   ]);
-}
-
-function areContiguous(inputs: readonly Tensor[]): boolean {
-  return inputs.every((input) => input.isContiguous);
-}
-
-function areFloat(inputs: readonly Tensor[]): boolean {
-  return inputs.every((input) => input.dtype === "float32");
-}
-
-/** Operand `index`; its presence was checked when the operation's result was inferred. */
-function operand(tensors: readonly Tensor[], index: number): Tensor {
-  const tensor = tensors[index];
-  if (tensor === undefined) {
-    throw new KernelError(`operand ${index} is missing; pass as many as the operation takes`);
-  }
-  return tensor;
 }
 
 function linear(device: WasmDevice): Implementation {
@@ -189,48 +176,6 @@ function silu(kernels: KernelExports): Implementation {
     run: (inputs, outputs) => {
       const input = operand(inputs, 0);
       kernels.silu(addressOf(input), addressOf(operand(outputs, 0)), input.size);
-    },
-  };
-}
-
-/**
- * How often the right operand repeats: 1 when it is as large as the left, more when it is repeated
- * along leading dimensions, `undefined` for other broadcasts.
- */
-function repeatsOf(right: Tensor): number | undefined {
-  let axis = 0;
-  let repeats = 1;
-  while (axis < right.rank && (right.strides[axis] === 0 || right.shape[axis] === 1)) {
-    repeats *= right.shape[axis] ?? 1;
-    axis++;
-  }
-  const expected = contiguousStrides(right.shape);
-  for (; axis < right.rank; axis++) {
-    if (right.shape[axis] !== 1 && right.strides[axis] !== expected[axis]) return undefined;
-  }
-  return repeats;
-}
-
-function binary(
-  device: WasmDevice,
-  same: KernelExports["add"],
-  repeated: KernelExports["addRow"],
-  scalar: KernelExports["addScalar"],
-): Implementation {
-  return {
-    accepts: (inputs) =>
-      areFloat(inputs) &&
-      operand(inputs, 0).isContiguous &&
-      repeatsOf(operand(inputs, 1)) !== undefined,
-    run: (inputs, outputs) => {
-      const left = addressOf(operand(inputs, 0));
-      const right = addressOf(operand(inputs, 1));
-      const output = operand(outputs, 0);
-      const target = addressOf(output);
-      const repeats = repeatsOf(operand(inputs, 1)) ?? 1;
-      if (repeats === 1) same(left, right, target, output.size);
-      else if (repeats === output.size) scalar(left, device.readFloat(right), target, output.size);
-      else repeated(left, right, target, repeats, output.size / repeats);
     },
   };
 }

@@ -1,3 +1,7 @@
+import type { ElementwiseKernels } from "./elementwise-kernels";
+import type { IndexingKernels } from "./indexing-kernels";
+import type { RowKernels } from "./row-kernels";
+
 /**
  * What the compiled kernel module exports. `Pointer` is a byte offset in the device's memory; sizes
  * and strides are counted in elements. The AssemblyScript sources document each kernel.
@@ -21,27 +25,12 @@ type MatmulKernel = (
   scratch: Pointer,
 ) => void;
 
-type BinaryKernel = (a: Pointer, b: Pointer, output: Pointer, n: number) => void;
-type ScalarKernel = (a: Pointer, b: number, output: Pointer, n: number) => void;
-type RowKernel = (a: Pointer, b: Pointer, output: Pointer, rows: number, n: number) => void;
-export interface KernelExports {
+export interface KernelExports extends ElementwiseKernels, IndexingKernels, RowKernels {
   readonly linearScratchBytes: (k: number, format: number) => number;
   readonly quantizedRowsBytes: (m: number, k: number) => number;
   readonly attentionScratchBytes: (rows: number, length: number, headSize: number) => number;
   readonly matmulTransposed: MatmulKernel;
   readonly matmulScratchBytes: (m: number, k: number, n: number) => number;
-  readonly add: BinaryKernel;
-  readonly subtract: BinaryKernel;
-  readonly multiply: BinaryKernel;
-  readonly divide: BinaryKernel;
-  readonly addScalar: ScalarKernel;
-  readonly subtractScalar: ScalarKernel;
-  readonly multiplyScalar: ScalarKernel;
-  readonly divideScalar: ScalarKernel;
-  readonly addRow: RowKernel;
-  readonly subtractRow: RowKernel;
-  readonly multiplyRow: RowKernel;
-  readonly divideRow: RowKernel;
   readonly silu: (input: Pointer, output: Pointer, n: number) => void;
   readonly rmsNorm: (
     input: Pointer,

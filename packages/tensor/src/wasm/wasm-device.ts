@@ -227,11 +227,6 @@ export class WasmDevice extends HostDevice implements WasmKernelHost {
     };
   }
 
-  /** The float32 at `pointer`. @internal */
-  readFloat(pointer: number): number {
-    return new Float32Array(this.#memory.buffer, pointer, 1)[0] ?? 0;
-  }
-
   /** Writes 32-bit integers at `pointer`. @internal */
   writeIntegers(pointer: number, values: ArrayLike<number>): void {
     new Int32Array(this.#memory.buffer, pointer, values.length).set(values);

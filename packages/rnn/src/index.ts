@@ -3,7 +3,31 @@
  *
  * @packageDocumentation
  */
+export type { CellKind } from "./cell-kind";
+export {
+  type GradientNormsOptions,
+  gradientNormsByLag,
+  logSlope,
+  type SpectralRow,
+  spectralReport,
+} from "./diagnostics";
 export * from "./errors";
+export { type InitializeOptions, initialize, type RecurrentInitializer } from "./initializers";
+export { fromKeras, type KerasWeights, type LayerPlace, toKeras } from "./interchange/keras";
+export { fromOnnx, type OnnxWeights, toOnnx } from "./interchange/onnx";
+export {
+  readSafetensors,
+  type SafetensorsFile,
+  type WeightArray,
+  writeSafetensors,
+} from "./interchange/safetensors";
+export { toArrays, toTensors } from "./interchange/weight-tensors";
+export {
+  type LanguageModelStep,
+  RecurrentLanguageModel,
+  type RecurrentLanguageModelConfig,
+  type RecurrentLanguageModelOptions,
+} from "./language-model/recurrent-language-model";
 export { GRU } from "./layers/gru";
 export type { RecurrentState } from "./layers/layer-input";
 export type {
@@ -14,8 +38,22 @@ export type {
 } from "./layers/layer-options";
 export { LSTM, type LSTMState } from "./layers/lstm";
 export {
+  type CellStepOptions,
+  GRUCell,
+  LSTMCell,
+  RecurrentCell,
+  RNNCell,
+} from "./layers/recurrent-cell";
+export {
   type ForwardOptions,
   RecurrentLayer,
   type RecurrentResult,
 } from "./layers/recurrent-layer";
 export { RNN } from "./layers/rnn";
+export { Lanes, type Window } from "./training/lanes";
+export {
+  detached,
+  LanguageTrainer,
+  type LanguageTrainerOptions,
+  type TrainingStep,
+} from "./training/language-trainer";

@@ -1,6 +1,6 @@
 import { add, type Device, mul, sum, type Tensor, tensor, tidy, valueAndGrad } from "@x/tensor";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { GRU, LSTM, RNN, type RecurrentLayer, type RecurrentState } from "../src/index";
+import { GRU, LSTM, type RecurrentLayer, type RecurrentState, RNN } from "../src/index";
 import { expectClose } from "./support/all-close";
 import { deviceCases } from "./support/devices";
 import { fillValues, readFixture } from "./support/fixtures";
@@ -21,7 +21,13 @@ const sizes = { steps: 7, batch: 6, input: 3, hidden: 5, projection: 2 };
 
 function build(torchCase: TorchCase, device: Device, batchFirst: boolean) {
   const { kind, layers, bias, bidirectional, dropout } = torchCase;
-  const settings = { inputSize: sizes.input, hiddenSize: sizes.hidden, layers, bias, bidirectional };
+  const settings = {
+    inputSize: sizes.input,
+    hiddenSize: sizes.hidden,
+    layers,
+    bias,
+    bidirectional,
+  };
   const common = { ...settings, dropout, batchFirst, device };
   switch (kind) {
     case "lstm":

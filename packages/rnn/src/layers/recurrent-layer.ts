@@ -9,6 +9,7 @@ import {
   tidy,
   zeros,
 } from "@x/tensor";
+import type { CellKind } from "../cell-kind";
 import { RecurrentOptionsError } from "../errors";
 import { recurrentSequence, type SequenceResult } from "../sequence/recurrent-sequence";
 import { stepSequence } from "../sequence/step-sequence";
@@ -86,6 +87,11 @@ export abstract class RecurrentLayer<State extends RecurrentState> implements Di
     this.parameters = createParameters(this.#shapes, plan);
   }
 
+  /** What a step computes. */
+  get kind(): CellKind {
+    return this.#plan.kind;
+  }
+
   /** Features of a step's input. */
   get inputSize(): number {
     return this.#plan.inputSize;
@@ -157,6 +163,12 @@ export abstract class RecurrentLayer<State extends RecurrentState> implements Di
         if (values !== undefined) assign(parameter, values);
       }
     });
+  }
+
+  /** Steps and sequences of a batched input. @internal */
+  stepsAndBatch(input: Tensor): [steps: number, batch: number] {
+    const [first = 0, second = 0] = input.shape;
+    return this.#plan.batchFirst ? [second, first] : [first, second];
   }
 
   /** Frees the parameters. */

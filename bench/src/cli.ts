@@ -5,9 +5,18 @@ import { formatTable } from "./format-table";
 import { decodeSuite } from "./suites/decode";
 import { kvcacheSuite } from "./suites/kvcache/costs";
 import { streamingSuite } from "./suites/kvcache/streaming";
+import { rnnSuite } from "./suites/rnn";
+import { rnnAddingSuite } from "./suites/rnn-adding";
 import { schedulerSuite } from "./suites/scheduler";
 
-const suites: readonly BenchSuite[] = [decodeSuite, kvcacheSuite, streamingSuite, schedulerSuite];
+const suites: readonly BenchSuite[] = [
+  decodeSuite,
+  kvcacheSuite,
+  streamingSuite,
+  rnnSuite,
+  rnnAddingSuite,
+  schedulerSuite,
+];
 
 function positiveInteger(text: string): number {
   const value = Number(text);
@@ -19,8 +28,9 @@ const program = new Command("bench")
   .description("Runs our code and its peers alternately in one process, and prints medians.")
   .argument("<suite>", suites.map(({ name, description }) => `${name}: ${description}`).join("; "))
   .option("--rounds <count>", "alternating rounds", positiveInteger, 5)
+  .option("--only <text>", "run only the cases whose names contain this, where a suite can")
   .option("--json <file>", "write the rows to a file as well")
-  .action(async (suiteName: string, options: { rounds: number; json?: string }) => {
+  .action(async (suiteName: string, options: { rounds: number; only?: string; json?: string }) => {
     const suite = suites.find(({ name }) => name === suiteName);
     if (suite === undefined) {
       const known = suites.map(({ name }) => name).join(", ");
@@ -28,6 +38,7 @@ const program = new Command("bench")
     }
     const rows: BenchRow[] = await suite.run({
       rounds: options.rounds,
+      only: options.only,
       log: (line) => process.stderr.write(`${line}\n`),
     });
     process.stdout.write(formatTable(rows));

@@ -147,7 +147,11 @@ export function multiply(
   }
 }
 
-/** out = weight · x + add: one row times the rows of `weight [columns, inner]`, which is not packed. */
+/**
+ * out = weight · x + add: one row times the rows of `weight [columns, inner]`, which is not packed.
+ * Eight rows at a time: eight sums hide the latency of the adder, and eight streams that of a weight
+ * larger than the cache.
+ */
 export function multiplyRow(
   x: usize,
   inner: i32,
@@ -157,49 +161,46 @@ export function multiplyRow(
   out: usize,
 ): void {
   const stride = (<usize>inner) << 2;
-  const wide = inner & ~7;
+  const wide = inner & ~3;
+  const end = x + ((<usize>wide) << 2);
   let column = 0;
-  for (; column + 4 <= columns; column += 4) {
+  for (; column + 8 <= columns; column += 8) {
     let a = f32x4.splat(0);
     let b = a;
     let c = a;
     let d = a;
-    let a2 = a;
-    let b2 = a;
-    let c2 = a;
-    let d2 = a;
-    const end = weight + ((<usize>wide) << 2);
-    let at = x;
-    for (let row = weight; row < end; row += 32) {
-      const low = v128.load(at);
-      const high = v128.load(at, 16);
-      at += 32;
-      a = multiplyAdd(low, v128.load(row), a);
-      a2 = multiplyAdd(high, v128.load(row, 16), a2);
-      b = multiplyAdd(low, v128.load(row + stride), b);
-      b2 = multiplyAdd(high, v128.load(row + stride, 16), b2);
-      c = multiplyAdd(low, v128.load(row + 2 * stride), c);
-      c2 = multiplyAdd(high, v128.load(row + 2 * stride, 16), c2);
-      d = multiplyAdd(low, v128.load(row + 3 * stride), d);
-      d2 = multiplyAdd(high, v128.load(row + 3 * stride, 16), d2);
+    let e = a;
+    let f = a;
+    let g = a;
+    let h = a;
+    let low = weight;
+    let high = weight + 4 * stride;
+    for (let at = x; at < end; at += 16) {
+      const value = v128.load(at);
+      a = multiplyAdd(value, v128.load(low), a);
+      b = multiplyAdd(value, v128.load(low + stride), b);
+      c = multiplyAdd(value, v128.load(low + 2 * stride), c);
+      d = multiplyAdd(value, v128.load(low + 3 * stride), d);
+      e = multiplyAdd(value, v128.load(high), e);
+      f = multiplyAdd(value, v128.load(high + stride), f);
+      g = multiplyAdd(value, v128.load(high + 2 * stride), g);
+      h = multiplyAdd(value, v128.load(high + 3 * stride), h);
+      low += 16;
+      high += 16;
     }
-    let sums = sumLanesOfFour(
-      f32x4.add(a, a2),
-      f32x4.add(b, b2),
-      f32x4.add(c, c2),
-      f32x4.add(d, d2),
-    );
-    for (let k = wide; k < inner; k++) {
-      const row = weight + ((<usize>k) << 2);
-      let column4 = v128.load32_splat(row);
-      column4 = v128.load32_lane(row + stride, column4, 1);
-      column4 = v128.load32_lane(row + 2 * stride, column4, 2);
-      column4 = v128.load32_lane(row + 3 * stride, column4, 3);
-      sums = multiplyAdd(v128.load32_splat(x + ((<usize>k) << 2)), column4, sums);
+    let left = sumLanesOfFour(a, b, c, d);
+    let right = sumLanesOfFour(e, f, g, h);
+    for (let at = end; at < x + stride; at += 4) {
+      const value = v128.load32_splat(at);
+      left = multiplyAdd(value, column4(low, stride), left);
+      right = multiplyAdd(value, column4(high, stride), right);
+      low += 4;
+      high += 4;
     }
     const offset = (<usize>column) << 2;
-    v128.store(out + offset, add ? f32x4.add(sums, v128.load(add + offset)) : sums);
-    weight += 4 * stride;
+    v128.store(out + offset, add ? f32x4.add(left, v128.load(add + offset)) : left);
+    v128.store(out + offset, add ? f32x4.add(right, v128.load(add + offset, 16)) : right, 16);
+    weight += 8 * stride;
   }
   for (; column < columns; column++) {
     let sums = f32x4.splat(0);
@@ -216,4 +217,13 @@ export function multiplyRow(
     f32.store(out + offset, add ? sum + f32.load(add + offset) : sum);
     weight += stride;
   }
+}
+
+/** One element of each of four rows. */
+@inline
+function column4(row: usize, stride: usize): v128 {
+  let lanes = v128.load32_splat(row);
+  lanes = v128.load32_lane(row + stride, lanes, 1);
+  lanes = v128.load32_lane(row + 2 * stride, lanes, 2);
+  return v128.load32_lane(row + 3 * stride, lanes, 3);
 }

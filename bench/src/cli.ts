@@ -7,6 +7,7 @@ import { kvcacheSuite } from "./suites/kvcache/costs";
 import { streamingSuite } from "./suites/kvcache/streaming";
 import { rnnSuite } from "./suites/rnn";
 import { rnnAddingSuite } from "./suites/rnn-adding";
+import { rnnTrainingSuite } from "./suites/rnn-training";
 import { schedulerSuite } from "./suites/scheduler";
 
 const suites: readonly BenchSuite[] = [
@@ -14,6 +15,7 @@ const suites: readonly BenchSuite[] = [
   kvcacheSuite,
   streamingSuite,
   rnnSuite,
+  rnnTrainingSuite,
   rnnAddingSuite,
   schedulerSuite,
 ];

@@ -25,7 +25,7 @@ export const rnnSuite: BenchSuite = {
   description: `LSTM, GRU and RNN over ${steps} steps against ${peerName}, one thread each`,
   async run(options) {
     const { openRecurrent } = await importPeer<PeerModule>("onnxruntime-web.mjs", options.log);
-    using device = await createDevice("wasm");
+    using device = await createDevice("wasm", { threads: 1 });
     const rows: BenchRow[] = [];
     for (const operator of ["LSTM", "GRU", "RNN"] as const) {
       for (const batch of [1, 16]) {

@@ -149,8 +149,10 @@ export function multiply(
 
 /**
  * out = weight · x + add: one row times the rows of `weight [columns, inner]`, which is not packed.
- * Eight rows at a time: eight sums hide the latency of the adder, and eight streams that of a weight
- * larger than the cache.
+ * Eight rows at a time: eight sums hide the latency of the adder.
+ *
+ * @param fromEnd whether to begin with the last rows. A caller that alternates finds half of a weight
+ * that exceeds the cache still there from its last call.
  */
 export function multiplyRow(
   x: usize,
@@ -159,12 +161,14 @@ export function multiplyRow(
   columns: i32,
   add: usize,
   out: usize,
+  fromEnd: bool,
 ): void {
   const stride = (<usize>inner) << 2;
   const wide = inner & ~3;
   const end = x + ((<usize>wide) << 2);
-  let column = 0;
-  for (; column + 8 <= columns; column += 8) {
+  const groups = columns >> 3;
+  for (let index = 0; index < groups; index++) {
+    const column = (fromEnd ? groups - 1 - index : index) << 3;
     let a = f32x4.splat(0);
     let b = a;
     let c = a;
@@ -173,8 +177,8 @@ export function multiplyRow(
     let f = a;
     let g = a;
     let h = a;
-    let low = weight;
-    let high = weight + 4 * stride;
+    let low = weight + (<usize>column) * stride;
+    let high = low + 4 * stride;
     for (let at = x; at < end; at += 16) {
       const value = v128.load(at);
       a = multiplyAdd(value, v128.load(low), a);
@@ -200,9 +204,9 @@ export function multiplyRow(
     const offset = (<usize>column) << 2;
     v128.store(out + offset, add ? f32x4.add(left, v128.load(add + offset)) : left);
     v128.store(out + offset, add ? f32x4.add(right, v128.load(add + offset, 16)) : right, 16);
-    weight += 8 * stride;
   }
-  for (; column < columns; column++) {
+  weight += (<usize>(groups << 3)) * stride;
+  for (let column = groups << 3; column < columns; column++) {
     let sums = f32x4.splat(0);
     for (let k = 0; k < wide; k += 4) {
       const offset = (<usize>k) << 2;

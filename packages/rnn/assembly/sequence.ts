@@ -78,7 +78,7 @@ export function recurrentForward(
     const sums = kind == Kind.Lstm && saved ? saved + place * gateBytes : work;
     const add = kind == Kind.Gru ? 0 : inputPart;
     if (isPacked) multiply(h, batch, size, panels, columns, add, sums);
-    else multiplyRow(h, size, weight, columns, add, sums);
+    else multiplyRow(h, size, weight, columns, add, sums, (step & 1) == 1);
     for (let row = 0; row < batch; row++) {
       const state = h + <usize>row * rowBytes;
       const output = y + (place + row) * rowBytes;

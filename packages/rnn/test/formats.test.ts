@@ -118,7 +118,7 @@ describe("safetensors", () => {
     using other = new GRU({ ...sizes, device, layers: 2, bidirectional: true, seed: 4 });
     const arrays = await toArrays(layer.parameters);
     const { tensors, metadata } = readSafetensors(
-      writeSafetensors({ tensors: arrays, metadata: { made: "here" } }),
+      Buffer.from(writeSafetensors({ tensors: arrays, metadata: { made: "here" } })),
     );
     expect(metadata).toEqual({ made: "here" });
     load(other as RecurrentLayer<RecurrentState>, { ...tensors });

@@ -75,7 +75,7 @@ function readEntry(name: string, entry: unknown, body: Uint8Array): WeightArray 
       offsets,
     });
   }
-  const own = body.slice(start, end).buffer;
+  const own = new Uint8Array(body.subarray(start, end)).buffer; // a Buffer's slice is no copy
   const data =
     elementBytes === 4 ? new Float32Array(own) : Float32Array.from(new Float64Array(own));
   return { shape: sizes, data };

@@ -2,8 +2,9 @@
 // and the tokens of its text. Build the packages first.
 //
 //     node export_language_model.mjs TEXT OUTPUT.safetensors
-import { createRequire } from "node:module";
+
 import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
 const require = createRequire(new URL("../../apps/demo/package.json", import.meta.url));

@@ -1,5 +1,5 @@
 /** A curve of a chart. */
-export interface ChartLine {
+interface ChartLine {
   readonly label: string;
   readonly color: string;
   readonly points: readonly (readonly [x: number, y: number])[];

@@ -12,7 +12,7 @@ export interface CellWeights extends SequenceWeights {
 }
 
 /** Layer normalization: of the input's part `[G·H]`, the state's part `[G·H]`, the cell `[H]` (LSTM). */
-export interface CellNorms {
+interface CellNorms {
   readonly input: readonly [Tensor, Tensor];
   readonly recurrent: readonly [Tensor, Tensor];
   readonly cell?: readonly [Tensor, Tensor] | undefined;

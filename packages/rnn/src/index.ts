@@ -38,6 +38,7 @@ export type {
 } from "./layers/layer-options";
 export { LSTM, type LSTMState } from "./layers/lstm";
 export {
+  type CellOptions,
   type CellStepOptions,
   GRUCell,
   LSTMCell,

@@ -2,7 +2,13 @@ import { type Parameters, type Tensor, tidy, zeros } from "@x/tensor";
 import { inputPart, stepCell } from "../cells/step-cell";
 import { RecurrentInputError } from "../errors";
 import { assertState, type RecurrentState } from "./layer-input";
-import { assertOptions, type GRUOptions, type LSTMOptions, type RNNOptions } from "./layer-options";
+import {
+  assertOptions,
+  type GRUOptions,
+  type LSTMOptions,
+  type RecurrentOptions,
+  type RNNOptions,
+} from "./layer-options";
 import type { LSTMState } from "./lstm";
 import {
   assertParameters,
@@ -12,8 +18,11 @@ import {
   type ParameterPlan,
 } from "./parameters";
 
-/** What cells have no use for. */
-type LayerOnly = "layers" | "bidirectional" | "batchFirst" | "dropout";
+/** Settings of a cell: those of its layer that make sense for one step. */
+export type CellOptions<Options extends RecurrentOptions> = Omit<
+  Options,
+  "layers" | "bidirectional" | "batchFirst" | "dropout"
+>;
 
 /** Settings of a {@link RecurrentCell.step}. */
 export interface CellStepOptions<State extends RecurrentState> {
@@ -32,6 +41,7 @@ export abstract class RecurrentCell<State extends RecurrentState> implements Dis
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
   readonly #resetBefore: boolean;
 
+  /** @internal */
   protected constructor(name: string, plan: ParameterPlan, resetBefore = false) {
     assertOptions(name, plan);
     this.#name = name;
@@ -95,7 +105,7 @@ export abstract class RecurrentCell<State extends RecurrentState> implements Dis
  */
 export class RNNCell extends RecurrentCell<RecurrentState> {
   /** @throws {RecurrentOptionsError} when the settings do not make a cell. */
-  constructor({ nonlinearity = "tanh", ...options }: Omit<RNNOptions, LayerOnly>) {
+  constructor({ nonlinearity = "tanh", ...options }: CellOptions<RNNOptions>) {
     super("RNNCell", { ...options, kind: nonlinearity });
   }
 }
@@ -103,7 +113,7 @@ export class RNNCell extends RecurrentCell<RecurrentState> {
 /** One step of a {@link GRU}. */
 export class GRUCell extends RecurrentCell<RecurrentState> {
   /** @throws {RecurrentOptionsError} when the settings do not make a cell. */
-  constructor({ reset = "after", ...options }: Omit<GRUOptions, LayerOnly>) {
+  constructor({ reset = "after", ...options }: CellOptions<GRUOptions>) {
     super("GRUCell", { ...options, kind: "gru" }, reset === "before");
   }
 }
@@ -111,7 +121,7 @@ export class GRUCell extends RecurrentCell<RecurrentState> {
 /** One step of an {@link LSTM}. */
 export class LSTMCell extends RecurrentCell<LSTMState> {
   /** @throws {RecurrentOptionsError} when the settings do not make a cell. */
-  constructor(options: Omit<LSTMOptions, LayerOnly>) {
+  constructor(options: CellOptions<LSTMOptions>) {
     super("LSTMCell", { ...options, kind: "lstm" });
   }
 }

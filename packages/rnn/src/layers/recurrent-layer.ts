@@ -76,6 +76,7 @@ export abstract class RecurrentLayer<State extends RecurrentState> implements Di
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
   readonly #resetBefore: boolean;
 
+  /** @internal */
   protected constructor(name: string, plan: ParameterPlan, resetBefore = false) {
     assertOptions(name, plan);
     this.#name = name;

@@ -10,8 +10,8 @@ import { pathToFileURL } from "node:url";
 const require = createRequire(new URL("../../apps/demo/package.json", import.meta.url));
 const load = (name) => import(pathToFileURL(require.resolve(name)).href);
 const { GgufMetadata, Tokenizer, trainBytePairs } = await load("@x/models");
-const { RecurrentLanguageModel, writeSafetensors } = await load("@x/rnn");
-const { createDevice } = await load("@x/tensor");
+const { RecurrentLanguageModel } = await load("@x/rnn");
+const { createDevice, tensor, writeSafetensors } = await load("@x/tensor");
 
 const [textPath, outputPath] = process.argv.slice(2);
 const text = readFileSync(textPath, "utf8");
@@ -26,16 +26,14 @@ const tokenizer = Tokenizer.fromGguf(
   ]),
 );
 const ids = Float32Array.from(tokenizer.encode(text));
+const device = await createDevice("wasm");
 const model = new RecurrentLanguageModel({
   cell: "lstm",
   vocabularySize: tokens.length,
   embeddingSize: 192,
   hiddenSize: 384,
   layers: 1,
-  device: await createDevice("wasm"),
+  device,
 });
-const tensors = { tokens: { shape: [ids.length], data: ids } };
-for (const [name, one] of Object.entries(model.parameters)) {
-  tensors[name] = { shape: one.shape, data: await one.data() };
-}
-writeFileSync(outputPath, writeSafetensors({ tensors, metadata: {} }));
+const all = { ...model.parameters, tokens: tensor(ids, [ids.length], { device }) };
+writeFileSync(outputPath, await writeSafetensors(all));

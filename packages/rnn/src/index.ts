@@ -15,12 +15,7 @@ export * from "./errors";
 export { type InitializeOptions, initialize, type RecurrentInitializer } from "./initializers";
 export { fromKeras, type KerasWeights, type LayerPlace, toKeras } from "./interchange/keras";
 export { fromOnnx, type OnnxWeights, toOnnx } from "./interchange/onnx";
-export {
-  readSafetensors,
-  type SafetensorsFile,
-  type WeightArray,
-  writeSafetensors,
-} from "./interchange/safetensors";
+export type { WeightArray } from "./interchange/weight-array";
 export { toArrays, toTensors } from "./interchange/weight-tensors";
 export {
   type LanguageModelStep,

@@ -57,7 +57,7 @@ test("resumed training takes the steps of uninterrupted training", async () => {
   const checkpoint = await first.trainer.checkpoint({ text: "of a test" });
   using second = create();
   await run(second.trainer, 2); // what it did before is forgotten
-  expect(second.trainer.restore(checkpoint)).toMatchObject({ text: "of a test", step: "6" });
+  expect(await second.trainer.restore(checkpoint)).toMatchObject({ text: "of a test", step: "6" });
   const after = await run(second.trainer, 8);
   expect([...before, ...after]).toEqual(expected);
   expect(await toArrays(second.model.parameters)).toEqual(await toArrays(whole.model.parameters));
@@ -68,7 +68,7 @@ test("a checkpoint of another model is refused, and nothing changes", async () =
   using gru = create("gru");
   const checkpoint = await lstm.trainer.checkpoint();
   const before = await toArrays(gru.model.parameters);
-  expect(() => gru.trainer.restore(checkpoint)).toThrow(WeightsError);
+  await expect(gru.trainer.restore(checkpoint)).rejects.toThrow(WeightsError);
   expect(await toArrays(gru.model.parameters)).toEqual(before);
 });
 

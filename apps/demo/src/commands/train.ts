@@ -150,7 +150,7 @@ async function resume(
   );
   if (!exists || options.fresh) return;
   const bytes = await readFile(path);
-  const found = trainer.restore(bytes);
+  const found = await trainer.restore(bytes);
   const expected = identityOf(options, corpus);
   if (found.settings !== expected.settings || found.text !== expected.text) {
     throw new UsageError(

@@ -1,6 +1,6 @@
 import type { CellKind } from "../cell-kind";
 import { WeightsError } from "../errors";
-import type { WeightArray } from "./safetensors";
+import type { WeightArray } from "./weight-array";
 
 /** Position of PyTorch's gates (LSTM i, f, g, o; GRU r, z, n) in the order of another format. */
 export const onnxOrder: Readonly<Record<CellKind, readonly number[]>> = {

@@ -2,7 +2,7 @@ import { type CellKind, gateCount } from "../cell-kind";
 import { WeightsError } from "../errors";
 import { nameEnding } from "../layers/parameters";
 import { assertArray, inverseOrder, kerasOrder, reorderRows, transposed } from "./gate-order";
-import type { WeightArray } from "./safetensors";
+import type { WeightArray } from "./weight-array";
 
 /**
  * `get_weights()` of a Keras layer in one direction: `kernel [I, G·H]`, `recurrentKernel [H, G·H]`,

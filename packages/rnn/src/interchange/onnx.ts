@@ -2,7 +2,7 @@ import { type CellKind, gateCount } from "../cell-kind";
 import { WeightsError } from "../errors";
 import { nameEnding } from "../layers/parameters";
 import { assertArray, inverseOrder, onnxOrder, reorderRows } from "./gate-order";
-import type { WeightArray } from "./safetensors";
+import type { WeightArray } from "./weight-array";
 
 /**
  * Inputs of ONNX's `RNN`, `LSTM` and `GRU` operators for one layer, `D` directions:

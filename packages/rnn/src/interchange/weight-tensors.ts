@@ -1,5 +1,5 @@
 import { type Device, type Parameters, type Tensor, tensor } from "@x/tensor";
-import type { WeightArray } from "./safetensors";
+import type { WeightArray } from "./weight-array";
 
 /** Weights on the host as tensors on `device`, for `load`. Dispose them. */
 export function toTensors(

@@ -4,14 +4,15 @@ import {
   keep,
   type LearningRate,
   noGrad,
+  openSafetensors,
   type Parameters,
   type Tensor,
   tensor,
   tidy,
   valueAndGrad,
+  writeSafetensors,
 } from "@x/tensor";
 import { WeightsError } from "../errors";
-import { readSafetensors, type WeightArray, writeSafetensors } from "../interchange/safetensors";
 import type { RecurrentLanguageModel } from "../language-model/recurrent-language-model";
 import type { RecurrentState } from "../layers/layer-input";
 import { Lanes } from "./lanes";
@@ -119,12 +120,9 @@ export class LanguageTrainer implements Disposable {
       ...prefixed("optimizer.", tensors),
       ...(this.#state && prefixed("state.", stateTensors(this.#state))),
     };
-    const arrays: Record<string, WeightArray> = {};
-    for (const [name, one] of Object.entries(all)) {
-      arrays[name] = { shape: one.shape, data: (await one.data()) as Float32Array };
-    }
+    const bytes = await writeSafetensors(all, { metadata: { ...metadata, step: String(step) } });
     for (const one of Object.values(tensors)) one.dispose();
-    return writeSafetensors({ tensors: arrays, metadata: { ...metadata, step: String(step) } });
+    return bytes;
   }
 
   /**
@@ -133,32 +131,33 @@ export class LanguageTrainer implements Disposable {
    * @returns The metadata given then.
    * @throws {WeightsError} when the checkpoint is of another model. Nothing is changed then.
    */
-  restore(bytes: Uint8Array): Readonly<Record<string, string>> {
-    const { tensors, metadata } = readSafetensors(bytes);
-    const step = Number(metadata.step);
+  async restore(bytes: Uint8Array): Promise<Readonly<Record<string, string>>> {
+    const file = await openSafetensors(bytes);
+    const step = Number(file.metadata.get("step"));
     if (!Number.isSafeInteger(step) || step < 0) {
       throw new WeightsError("training: the file is no checkpoint; use one of this command", {
-        step: metadata.step,
+        step: file.metadata.get("step"),
       });
     }
-    tidy(() => {
+    const all: Record<string, Tensor> = {};
+    try {
+      for (const name of file.names) all[name] = await file.read(name, { device: this.#device });
       const part = (prefix: string): Record<string, Tensor> =>
         Object.fromEntries(
-          Object.entries(tensors)
+          Object.entries(all)
             .filter(([name]) => name.startsWith(prefix))
-            .map(([name, { shape, data }]) => [
-              name.slice(prefix.length),
-              tensor(data, shape, { device: this.#device }),
-            ]),
+            .map(([name, one]) => [name.slice(prefix.length), one]),
         );
       this.model.load(part("model."));
       this.#optimizer.restore({ step, tensors: part("optimizer.") });
-      const state = part("state.");
-      for (const one of Object.values(state)) keep(one);
-      const { hidden, cell } = state;
-      this.#replaceState(hidden && { hidden, ...(cell && { cell }) });
-    });
-    return metadata;
+      const { hidden, cell } = part("state.");
+      this.#replaceState(
+        hidden && { hidden: hidden.detach(), ...(cell && { cell: cell.detach() }) },
+      );
+    } finally {
+      for (const one of Object.values(all)) one.dispose();
+    }
+    return Object.fromEntries(file.metadata);
   }
 
   /**

@@ -29,7 +29,10 @@ export interface SequenceState extends Disposable {
   readonly savable?: SavableCache;
   /** Forgets all but the first `length` tokens. */
   crop(length: number): void;
-  /** Whether `crop` can go back to `length`: not where a bounded cache dropped older tokens. */
+  /**
+   * Whether `crop` can go back to `length`: not where a bounded cache dropped older
+   * tokens, nor, but for 0, in a recurrent state.
+   */
   canCrop(length: number): boolean;
   /** A copy that goes its own way. Dispose it. */
   fork(): SequenceState;

@@ -6,7 +6,7 @@ const single = (type, attributes) => (inputs, output) => ({
   nodes: [{ type, inputs: Object.keys(inputs), outputs: Object.keys(output), attributes }],
 });
 
-const reduction = (type, axes) => (inputs, output) => ({
+const reduction = (type, axes) => (_inputs, output) => ({
   nodes: [
     { type, inputs: ["input0", "axes"], outputs: Object.keys(output), attributes: { keepdims: 0 } },
   ],

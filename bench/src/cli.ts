@@ -3,11 +3,18 @@ import { Command, InvalidArgumentError } from "commander";
 import type { BenchRow, BenchSuite } from "./bench-row";
 import { formatTable } from "./format-table";
 import { decodeSuite } from "./suites/decode";
+import { flashSuite } from "./suites/flash";
 import { kvcacheSuite } from "./suites/kvcache/costs";
 import { streamingSuite } from "./suites/kvcache/streaming";
 import { schedulerSuite } from "./suites/scheduler";
 
-const suites: readonly BenchSuite[] = [decodeSuite, kvcacheSuite, streamingSuite, schedulerSuite];
+const suites: readonly BenchSuite[] = [
+  decodeSuite,
+  flashSuite,
+  kvcacheSuite,
+  streamingSuite,
+  schedulerSuite,
+];
 
 function positiveInteger(text: string): number {
   const value = Number(text);

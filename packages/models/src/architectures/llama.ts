@@ -203,7 +203,7 @@ export class Llama implements CausalLM {
           { total, contextLength },
         );
       }
-      state.cache?.assertRoom(tokenIds.length);
+      (state as SequenceState).cache?.assertRoom(tokenIds.length);
     }
     if (new Set(batch.map(({ state }) => state.cache === undefined)).size > 1) {
       throw new InvalidArgumentError(

@@ -5,7 +5,7 @@ import { maximumOfRow } from "./softmax";
 import { logarithmOf } from "./unary-logarithm";
 
 /** Elements whose exponentials are summed in float32; the sums of chunks are added in float64. */
-const chunkSize: i32 = 128;
+const chunkSize: i32 = 256;
 
 /**
  * The logarithm of softmax of each row: out[row, i] = (x[row, i] - max) - ln Σ_j e^(x[row, j] - max).

@@ -1,6 +1,7 @@
 import { playwright } from "@vitest/browser-playwright";
-import type { Plugin } from "vite";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+type Plugin = NonNullable<ViteUserConfig["plugins"]>[number];
 
 /** Makes every page cross-origin isolated, so that workers can share memory. */
 const isolation: Plugin = {

@@ -13,6 +13,7 @@ const maximumMegabytes = {
   "@x/flash": 6.5,
   "@x/kvcache": 6.5,
   "@x/models": 9,
+  "@x/rnn": 6.5,
   "@x/paged-scheduler": 1,
 };
 

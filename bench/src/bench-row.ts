@@ -20,6 +20,8 @@ export interface BenchRow {
 export interface BenchOptions {
   /** Times that ours and the peer run, alternating. */
   readonly rounds: number;
+  /** Run only the cases whose names contain this. */
+  readonly only?: string | undefined;
   /** Says what is going on; standard output belongs to the table. */
   readonly log: (line: string) => void;
 }

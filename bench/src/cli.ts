@@ -3,15 +3,25 @@ import { Command, InvalidArgumentError } from "commander";
 import type { BenchRow, BenchSuite } from "./bench-row";
 import { formatTable } from "./format-table";
 import { decodeSuite } from "./suites/decode";
+import { accuracySuite } from "./suites/kvcache/accuracy";
 import { kvcacheSuite } from "./suites/kvcache/costs";
+import { restoringSuite } from "./suites/kvcache/restoring";
 import { streamingSuite } from "./suites/kvcache/streaming";
+import { rnnSuite } from "./suites/rnn";
+import { rnnAddingSuite } from "./suites/rnn-adding";
+import { rnnTrainingSuite } from "./suites/rnn-training";
 import { schedulerSuite } from "./suites/scheduler";
 import { tensorSuite } from "./suites/tensor";
 
 const suites: readonly BenchSuite[] = [
   decodeSuite,
   kvcacheSuite,
+  accuracySuite,
+  restoringSuite,
   streamingSuite,
+  rnnSuite,
+  rnnTrainingSuite,
+  rnnAddingSuite,
   schedulerSuite,
   tensorSuite,
 ];
@@ -26,8 +36,9 @@ const program = new Command("bench")
   .description("Runs our code and its peers alternately in one process, and prints medians.")
   .argument("<suite>", suites.map(({ name, description }) => `${name}: ${description}`).join("; "))
   .option("--rounds <count>", "alternating rounds", positiveInteger, 5)
+  .option("--only <text>", "run only the cases whose names contain this, where a suite can")
   .option("--json <file>", "write the rows to a file as well")
-  .action(async (suiteName: string, options: { rounds: number; json?: string }) => {
+  .action(async (suiteName: string, options: { rounds: number; only?: string; json?: string }) => {
     const suite = suites.find(({ name }) => name === suiteName);
     if (suite === undefined) {
       const known = suites.map(({ name }) => name).join(", ");
@@ -35,6 +46,7 @@ const program = new Command("bench")
     }
     const rows: BenchRow[] = await suite.run({
       rounds: options.rounds,
+      only: options.only,
       log: (line) => process.stderr.write(`${line}\n`),
     });
     process.stdout.write(formatTable(rows));

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { chatCommand } from "./commands/chat";
 import { generateCommand } from "./commands/generate";
 import { modelsCommand } from "./commands/models";
+import { trainCommand } from "./commands/train";
 import { exitCodes, InterruptedError, oneLine } from "./exit";
 import { createStyle } from "./presenters/style";
 import { defaultPrompt } from "./read-prompt";
@@ -17,11 +18,11 @@ Examples:
 function createProgram(): Command {
   const program = new Command("npm run demo --")
     .description("Generate text with a language model, on this machine.")
-    .usage("[generate|chat|models] [options]")
+    .usage("[generate|chat|models|train] [options]")
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${oneLine(withAdvice(text))}\n`) })
     .addHelpText("after", examples);
-  for (const command of [generateCommand(), chatCommand(), modelsCommand()]) {
+  for (const command of [generateCommand(), chatCommand(), modelsCommand(), trainCommand()]) {
     program.addCommand(command.copyInheritedSettings(program));
     for (const child of command.commands) child.copyInheritedSettings(command);
   }

@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { cliPath, runCli } from "./run-cli";
@@ -46,7 +49,9 @@ describe("generate", () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `${record.text}\n` });
     expect(stdout).toContain("Paris");
     expect(stderr).toMatch(/\d+ prompt tokens · \d+ new tokens · ended by the model\n/);
-    expect(stderr).toMatch(/first token .* tokens\/s · peak memory \d+ MB · wasm, \S+ kernels\n/);
+    expect(stderr).toMatch(
+      /first token .* tokens\/s · keys and values .* MB · peak memory \d+ MB · wasm, \S+ kernels\n/,
+    );
   });
 
   it("answers a prompt that a shell pipes in", async () => {
@@ -55,6 +60,29 @@ describe("generate", () => {
     expect(parseRecord(await text(shell.stdout))).toMatchObject({
       text: expect.stringContaining("Paris"),
     });
+  });
+
+  it("starts from the prompt that a file keeps, and mends a file that it cannot use", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "x-demo-"));
+    try {
+      const file = join(directory, "prompt.kv");
+      const prompt = "What is the capital of France?";
+      const parameters = ["generate", "--prompt", prompt, ...greedy, "8", "--prompt-cache", file];
+      const first = await runCli(parameters);
+      expect(first.stderr).not.toContain("cached");
+      const second = await runCli(parameters);
+      expect(second.stdout).toBe(first.stdout);
+      expect(second.stderr).toMatch(/\d+ prompt tokens \(\d+ cached\)/);
+      const bytes = await readFile(file);
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+      await writeFile(file, bytes);
+      const third = await runCli(parameters);
+      expect(third.stdout).toBe(first.stdout);
+      expect(third.stderr).toMatch(/note: .*prompt\.kv: the saved cache is damaged/);
+      expect((await runCli(parameters)).stderr).toContain("cached");
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 
   it("continues plain text with --raw", async () => {

@@ -32,12 +32,7 @@ export function addPackedValues(
   const pairs = groupSize / 2;
   memory.fill(folded + groupSize * 4, 0, (padded - groupSize) * 4);
   for (let first = 0; first < headDim; first += valueGroup) {
-    let offset: f32 = 0;
-    for (let token = 0; token < groupSize; token++) {
-      const weight = load<f32>(weights + token * 4);
-      store<f32>(folded + token * 4, weight * load<f32>(scales + token * 4));
-      offset += weight * load<f32>(minima + token * 4);
-    }
+    const offset = foldWeights(weights, groupSize, scales, minima, folded);
     scales += groupSize * 4;
     minima += groupSize * 4;
     const largest = largestMagnitude(folded, padded);
@@ -45,8 +40,29 @@ export function addPackedValues(
     const inverse = f32x4.splat(largest > 0 ? largest / integerLimit : 0);
     const offsets = f32x4.splat(offset);
     toIntegers(folded, factor, integers, padded);
+    const last = first + valueGroup;
+    let channel = first;
     if (bits == 8) {
-      for (let channel = first; channel < first + valueGroup; channel += 4) {
+      for (; channel + 16 <= last; channel += 16) {
+        let a = i32x4.splat(0);
+        let b = i32x4.splat(0);
+        let c = i32x4.splat(0);
+        let d = i32x4.splat(0);
+        let from = codes + channel * 2;
+        for (let pair = 0; pair < pairs; pair++, from += rowBytes) {
+          const both = v128.load32_splat(integers + pair * 4);
+          a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load8x8_u(from), both));
+          b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load8x8_u(from, 8), both));
+          c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load8x8_u(from, 16), both));
+          d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load8x8_u(from, 24), both));
+        }
+        const target = out + channel * 4;
+        addScaled(target, a, inverse, offsets);
+        addScaled(target + 16, b, inverse, offsets);
+        addScaled(target + 32, c, inverse, offsets);
+        addScaled(target + 48, d, inverse, offsets);
+      }
+      for (; channel < last; channel += 4) {
         let sum = i32x4.splat(0);
         let from = codes + channel * 2;
         for (let pair = 0; pair < pairs; pair++, from += rowBytes) {
@@ -57,7 +73,28 @@ export function addPackedValues(
       }
     } else {
       const mask = i16x8.splat(15);
-      for (let channel = first; channel < first + valueGroup; channel += 8) {
+      for (; channel + 16 <= last; channel += 16) {
+        let a = i32x4.splat(0);
+        let b = i32x4.splat(0);
+        let c = i32x4.splat(0);
+        let d = i32x4.splat(0);
+        let from = codes + channel;
+        for (let pair = 0; pair < pairs; pair++, from += rowBytes) {
+          const both = v128.load32_splat(integers + pair * 4);
+          const left = v128.load8x8_u(from);
+          const right = v128.load8x8_u(from, 8);
+          a = i32x4.add(a, i32x4.dot_i16x8_s(v128.and(left, mask), both));
+          b = i32x4.add(b, i32x4.dot_i16x8_s(i16x8.shr_u(left, 4), both));
+          c = i32x4.add(c, i32x4.dot_i16x8_s(v128.and(right, mask), both));
+          d = i32x4.add(d, i32x4.dot_i16x8_s(i16x8.shr_u(right, 4), both));
+        }
+        const target = out + channel * 4;
+        addScaled(target, a, inverse, offsets);
+        addScaled(target + 16, b, inverse, offsets);
+        addScaled(target + 32, c, inverse, offsets);
+        addScaled(target + 48, d, inverse, offsets);
+      }
+      for (; channel < last; channel += 8) {
         let low = i32x4.splat(0);
         let high = i32x4.splat(0);
         let from = codes + channel;
@@ -72,6 +109,32 @@ export function addPackedValues(
       }
     }
   }
+}
+
+/** Weights times the token scales into `folded`; returns what the minima add to every channel. */
+// @ts-ignore: decorator
+@inline
+function foldWeights(
+  weights: usize,
+  groupSize: i32,
+  scales: usize,
+  minima: usize,
+  folded: usize,
+): f32 {
+  let offsets = f32x4.splat(0);
+  const fours = groupSize & ~3;
+  for (let at: usize = 0; at < <usize>fours * 4; at += 16) {
+    const weight = v128.load(weights + at);
+    v128.store(folded + at, f32x4.mul(weight, v128.load(scales + at)));
+    offsets = f32x4.add(offsets, f32x4.mul(weight, v128.load(minima + at)));
+  }
+  let offset = sumOfFloats(offsets);
+  for (let token = fours; token < groupSize; token++) {
+    const weight = load<f32>(weights + token * 4);
+    store<f32>(folded + token * 4, weight * load<f32>(scales + token * 4));
+    offset += weight * load<f32>(minima + token * 4);
+  }
+  return offset;
 }
 
 // @ts-ignore: decorator

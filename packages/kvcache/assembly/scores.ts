@@ -1,4 +1,10 @@
-import { largestMagnitude, sumOfFloats, sumOfIntegers, toIntegers } from "./sums";
+import {
+  largestMagnitude,
+  sumOfFloats,
+  sumOfIntegers,
+  sumsOfIntegers,
+  toIntegers,
+} from "./sums";
 
 /** What 16-bit integers reach. */
 const integerLimit: f32 = 32767;
@@ -37,29 +43,103 @@ export function packedScores(
   const factor: f32 = largest > 0 ? integerLimit / largest : 0;
   const inverse: f32 = largest > 0 ? largest / integerLimit : 0;
   toIntegers(folded, factor, integers, headDim);
-  if (bits == 8) {
-    for (let token = 0; token < tokens; token++, codes += headDim, out += 4) {
-      let sum = i32x4.splat(0);
-      for (let at: usize = 0; at < <usize>headDim; at += 8) {
-        const product = i32x4.dot_i16x8_s(v128.load8x8_u(codes + at), v128.load(integers + at * 2));
-        sum = i32x4.add(sum, product);
-      }
-      store<f32>(out, (sumOfIntegers(sum) as f32) * inverse + bias);
-    }
-  } else {
-    const mask = i16x8.splat(15);
-    for (let token = 0; token < tokens; token++, codes += headDim / 2, out += 4) {
-      let sum = i32x4.splat(0);
-      for (let at: usize = 0; at < <usize>headDim / 2; at += 8) {
-        const both = v128.load8x8_u(codes + at);
-        const from = integers + at * 4;
-        const low = i32x4.dot_i16x8_s(v128.and(both, mask), v128.load(from));
-        const high = i32x4.dot_i16x8_s(i16x8.shr_u(both, 4), v128.load(from, 16));
-        sum = i32x4.add(sum, i32x4.add(low, high));
-      }
-      store<f32>(out, (sumOfIntegers(sum) as f32) * inverse + bias);
-    }
+  const rowBytes: usize = (headDim * bits) / 8;
+  const fours = tokens & ~3;
+  const factors = f32x4.splat(inverse);
+  const biases = f32x4.splat(bias);
+  for (let token = 0; token < fours; token += 4, codes += 4 * rowBytes, out += 16) {
+    const sums =
+      bits == 8
+        ? fourRows(codes, integers, rowBytes)
+        : fourPackedRows(codes, integers, rowBytes);
+    v128.store(out, f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sums), factors), biases));
   }
+  for (let token = fours; token < tokens; token++, codes += rowBytes, out += 4) {
+    const sum = bits == 8 ? row8(codes, integers, rowBytes) : row4(codes, integers, rowBytes);
+    store<f32>(out, (sumOfIntegers(sum) as f32) * inverse + bias);
+  }
+}
+
+/** Products of one row of 8-bit codes with the query. */
+// @ts-ignore: decorator
+@inline
+function row8(codes: usize, query: usize, rowBytes: usize): v128 {
+  let sum = i32x4.splat(0);
+  for (let at: usize = 0; at < rowBytes; at += 8) {
+    sum = i32x4.add(sum, dot8(codes + at, v128.load(query + at * 2)));
+  }
+  return sum;
+}
+
+/** Products of one row of 4-bit codes with the query: 16 codes a step. */
+// @ts-ignore: decorator
+@inline
+function row4(codes: usize, query: usize, rowBytes: usize): v128 {
+  let sum = i32x4.splat(0);
+  for (let at: usize = 0; at < rowBytes; at += 8) {
+    const from = query + at * 4;
+    sum = i32x4.add(sum, dot4(codes + at, v128.load(from), v128.load(from, 16)));
+  }
+  return sum;
+}
+
+/** Sums of four rows of 8-bit codes, which share the loads of the query. */
+// @ts-ignore: decorator
+@inline
+function fourRows(codes: usize, query: usize, rowBytes: usize): v128 {
+  let a = i32x4.splat(0);
+  let b = i32x4.splat(0);
+  let c = i32x4.splat(0);
+  let d = i32x4.splat(0);
+  const second = codes + rowBytes;
+  const third = second + rowBytes;
+  const fourth = third + rowBytes;
+  for (let at: usize = 0; at < rowBytes; at += 8) {
+    const part = v128.load(query + at * 2);
+    a = i32x4.add(a, dot8(codes + at, part));
+    b = i32x4.add(b, dot8(second + at, part));
+    c = i32x4.add(c, dot8(third + at, part));
+    d = i32x4.add(d, dot8(fourth + at, part));
+  }
+  return sumsOfIntegers(a, b, c, d);
+}
+
+/** Sums of four rows of 4-bit codes, which share the loads of the query. */
+// @ts-ignore: decorator
+@inline
+function fourPackedRows(codes: usize, query: usize, rowBytes: usize): v128 {
+  let a = i32x4.splat(0);
+  let b = i32x4.splat(0);
+  let c = i32x4.splat(0);
+  let d = i32x4.splat(0);
+  const second = codes + rowBytes;
+  const third = second + rowBytes;
+  const fourth = third + rowBytes;
+  for (let at: usize = 0; at < rowBytes; at += 8) {
+    const low = v128.load(query + at * 4);
+    const high = v128.load(query + at * 4, 16);
+    a = i32x4.add(a, dot4(codes + at, low, high));
+    b = i32x4.add(b, dot4(second + at, low, high));
+    c = i32x4.add(c, dot4(third + at, low, high));
+    d = i32x4.add(d, dot4(fourth + at, low, high));
+  }
+  return sumsOfIntegers(a, b, c, d);
+}
+
+// @ts-ignore: decorator
+@inline
+function dot8(codes: usize, part: v128): v128 {
+  return i32x4.dot_i16x8_s(v128.load8x8_u(codes), part);
+}
+
+// @ts-ignore: decorator
+@inline
+function dot4(codes: usize, low: v128, high: v128): v128 {
+  const both = v128.load8x8_u(codes);
+  return i32x4.add(
+    i32x4.dot_i16x8_s(v128.and(both, i16x8.splat(15)), low),
+    i32x4.dot_i16x8_s(i16x8.shr_u(both, 4), high),
+  );
 }
 
 /** Scores of a query with `tokens` keys in float32. */

@@ -1,6 +1,5 @@
 import { CacheFileError } from "./errors";
-import type { LayerSnapshot } from "./layer-store";
-import type { SequenceCache } from "./sequence-cache";
+import type { LayerGeometry, LayerSnapshot, LayerStore } from "./layer-store";
 import { xxHash32 } from "./xx-hash";
 
 const magic = "XKVCACHE";
@@ -18,6 +17,20 @@ export interface SavedCacheInfo {
   readonly model: string;
   /** The tokens that it covers. */
   readonly tokenIds: readonly number[];
+}
+
+/** What can be saved and restored: a `SequenceCache`, or a model's own keeping of the same. */
+export interface SavableCache {
+  readonly geometry: Pick<LayerGeometry, "kvHeads" | "headDim">;
+  readonly layers: number;
+  /** Each layer's store with its settings. */
+  readonly descriptions: readonly string[];
+  /** Tokens held. */
+  length(): number;
+  /** The state of one layer. */
+  layer(layer: number): Pick<LayerStore, "snapshot" | "restore">;
+  /** Forgets everything. */
+  reset(): void;
 }
 
 interface SavedLayer {
@@ -45,7 +58,7 @@ interface Header extends SavedCacheInfo {
  * ```
  */
 export function saveCache(
-  cache: SequenceCache,
+  cache: SavableCache,
   { model, tokenIds }: SavedCacheInfo,
 ): Uint8Array<ArrayBuffer> {
   const { kvHeads, headDim } = cache.geometry;
@@ -94,7 +107,7 @@ export function saveCache(
  * another model, or does not fit the cache. The cache is empty then.
  */
 export function restoreCache(
-  cache: SequenceCache,
+  cache: SavableCache,
   file: Uint8Array,
   { model }: Pick<SavedCacheInfo, "model">,
 ): SavedCacheInfo {
@@ -103,14 +116,16 @@ export function restoreCache(
       length: cache.length(),
     });
   }
-  const { header, offset } = readHeader(file);
+  // Not Node's Buffer, whose slices are no copies.
+  const bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
+  const { header, offset } = readHeader(bytes);
   if (header.model !== model) {
     throw new CacheFileError(
       `the saved cache is of another model (${header.model}, not ${model}); compute the prompt again`,
       { saved: header.model, model },
     );
   }
-  const snapshots = readLayers(file, header, offset);
+  const snapshots = readLayers(bytes, header, offset);
   assertFits(cache, header, snapshots);
   try {
     for (const [layer, snapshot] of snapshots.entries()) cache.layer(layer).restore(snapshot);
@@ -165,7 +180,7 @@ function readLayers(file: Uint8Array, header: Header, start: number): LayerSnaps
 }
 
 function assertFits(
-  cache: SequenceCache,
+  cache: SavableCache,
   { kvHeads, headDim, layers }: Header,
   snapshots: readonly LayerSnapshot[],
 ): void {

@@ -175,7 +175,7 @@ function copyRows(source: Tensor, target: Tensor, start: number): void {
 }
 
 /** Writes tokens `[T, Hkv, D]` into `target`, `[Hkv, capacity, D]`, from row `start` on. */
-export function writeTokens(target: Tensor, entries: Tensor, start: number): void {
+function writeTokens(target: Tensor, entries: Tensor, start: number): void {
   using byHead = entries.permute([1, 0, 2]); // [Hkv, T, D]
   copyRows(byHead, target, start);
 }

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 
-export { restoreCache, type SavedCacheInfo, saveCache } from "./cache-file";
+export { restoreCache, type SavableCache, type SavedCacheInfo, saveCache } from "./cache-file";
 export { DynamicCache, type DynamicCacheOptions } from "./dynamic-cache";
 export * from "./errors";
 export {

@@ -258,7 +258,8 @@ export class SequenceCache implements Disposable {
 
   #writable(layer: number, keys: Tensor, values: Tensor): LayerStore {
     const store = this.layer(layer);
-    store.assertRoom?.(assertEntries(this.#options, keys, values));
+    const tokens = assertEntries(this.#options, keys, values);
+    store.assertRoom?.(tokens);
     return store;
   }
 }

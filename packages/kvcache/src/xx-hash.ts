@@ -13,7 +13,7 @@ const prime5 = 0x165667b1;
  */
 export function xxHash32(bytes: Uint8Array, seed = 0): number {
   // Words are read in one go where the bytes lie right for that.
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >> 2);
   const stripes = words.length >> 2;
   let hash = (seed + prime5) | 0;

@@ -120,15 +120,21 @@ describe("a saved cache", () => {
     }
   });
 
-  it("restores from bytes that start anywhere", () => {
-    using cache = open(dynamicStore());
-    fill(cache, 5, 3);
+  it.each(Object.entries(stores))("restores from a Buffer, and from any place: %s", (_n, make) => {
+    using cache = open(make());
+    fill(cache, 40, 3);
     const file = saveCache(cache, info);
     const shifted = new Uint8Array(file.length + 1);
     shifted.set(file, 1);
-    using restored = open(dynamicStore());
-    restoreCache(restored, shifted.subarray(1), info);
-    expect(contents(restored)).toEqual(contents(cache));
+    for (const bytes of [
+      shifted.subarray(1),
+      Buffer.from(shifted).subarray(1),
+      Buffer.from(file),
+    ]) {
+      using restored = open(make());
+      restoreCache(restored, bytes, info);
+      expect(contents(restored)).toEqual(contents(cache));
+    }
   });
 
   it.each(["dynamic", "quantized to 8 bits"])(

@@ -80,6 +80,55 @@ describe("attention straight from the codes", () => {
     },
   );
 
+  it.each([4, 2] as const)("suffers less from large channels of the keys: %i bits", (bits) => {
+    const [headDim, tokens] = [64, 256];
+    const store = quantizedStore({ bits, groupSize: 32, residual: 0 });
+    using cache = new SequenceCache({ device, layers: 1, kvHeads: 1, headDim, store });
+    tidy(() => {
+      const raw = Float32Array.from(
+        { length: tokens * headDim },
+        // Every 20th channel is twelve times as large and off centre, as keys of real models are.
+        (_, index) => random.normal() * (index % 20 === 3 ? 12 : 1) + (index % 20 === 3 ? 20 : 0),
+      );
+      const shape = [tokens, 1, headDim];
+      const values = rows(...shape);
+      cache.append(0, tensor(raw, shape, { device }), values);
+      const queries = Float32Array.from({ length: headDim }, () => random.normal());
+      const byHead = (keys: Float32Array) => ({
+        keys: tensor(keys, [1, tokens, headDim], { device }),
+        values: values.permute([1, 0, 2]),
+      });
+      const perToken = raw.slice();
+      for (let start = 0; start < raw.length; start += headDim) {
+        const row = raw.subarray(start, start + headDim);
+        const low = Math.min(...row);
+        const step = (Math.max(...row) - low) / (2 ** bits - 1);
+        perToken.set(
+          row.map((key) => low + step * Math.round((key - low) / step)),
+          start,
+        );
+      }
+      const perChannel = Float32Array.from(cache.view(0).keys.dataSync());
+      const exact = attention(queries, byHead(raw));
+      const errorOf = (keys: Float32Array) =>
+        Math.hypot(...attention(queries, byHead(keys)).map((value, i) => value - exact[i]!));
+      expect(errorOf(perChannel)).toBeGreaterThan(0);
+      expect(errorOf(perChannel)).toBeLessThan(0.75 * errorOf(perToken));
+    });
+  });
+
+  it("handles constant groups and lone tokens exactly", () => {
+    const store = quantizedStore({ bits: 2, groupSize: 2, residual: 0 });
+    using cache = new SequenceCache({ device, layers: 1, kvHeads: 1, headDim: 4, store });
+    tidy(() => {
+      const constant = tensor(new Float32Array(12).fill(-0.3), [3, 1, 4], { device });
+      cache.append(0, constant, constant);
+      const { keys, values } = cache.view(0);
+      expect([...keys.dataSync()]).toEqual([...constant.dataSync()]);
+      expect([...values.dataSync()]).toEqual([...constant.dataSync()]);
+    });
+  });
+
   it("crops into a packed block and goes on", () => {
     const [kvHeads, headDim] = [2, 16];
     const store = quantizedStore({ bits: 8, groupSize: 8, residual: 4 });

@@ -1,4 +1,4 @@
-import type { CacheStore, SequenceCache } from "@x/kvcache";
+import type { CacheStore, SavableCache, SequenceCache } from "@x/kvcache";
 import type { Device, Tensor } from "@x/tensor";
 
 /** Sizes of a language model, as its checkpoint states them. */
@@ -11,6 +11,10 @@ export interface CausalLMConfig {
   readonly layers: number;
   /** Width of the residual stream. */
   readonly hiddenSize: number;
+  /** Key/value heads, of models that attend. */
+  readonly kvHeads?: number;
+  /** Elements of a head, of models that attend. */
+  readonly headDim?: number;
 }
 
 /** What a model remembers of one sequence: a key/value cache, or a recurrent state. */
@@ -21,9 +25,14 @@ export interface SequenceState extends Disposable {
   readonly bytes: number;
   /** The keys and values, of models that attend. The state's: do not dispose. */
   readonly cache?: SequenceCache;
+  /** What `saveCache` and `restoreCache` take, of models whose states can be saved. */
+  readonly savable?: SavableCache;
   /** Forgets all but the first `length` tokens. */
   crop(length: number): void;
-  /** Whether `crop` can go back to `length`: not where a bounded cache dropped older tokens. */
+  /**
+   * Whether `crop` can go back to `length`: not where a bounded cache dropped older
+   * tokens, nor, but for 0, in a recurrent state.
+   */
   canCrop(length: number): boolean;
   /** A copy that goes its own way. Dispose it. */
   fork(): SequenceState;

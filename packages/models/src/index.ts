@@ -11,6 +11,14 @@ export {
   loadLlamaWeights,
   type WeightLoadingOptions,
 } from "./architectures/llama-weights";
+export { RecurrentModel } from "./architectures/recurrent";
+export { type RecurrentCheckpoint, writeRecurrentGguf } from "./architectures/recurrent-gguf";
+export {
+  loadRecurrentWeights,
+  type RecurrentConfig,
+  type RecurrentWeights,
+  readRecurrentConfig,
+} from "./architectures/recurrent-weights";
 export type {
   CausalLM,
   CausalLMConfig,
@@ -39,13 +47,23 @@ export {
   byteSourceFromBlob,
   byteSourceFromBuffer,
 } from "./gguf/byte-source";
-export type { GgufMetadata, GgufMetadataValue, GgufNumberArray } from "./gguf/metadata";
+export { GgufMetadata, type GgufMetadataValue, type GgufNumberArray } from "./gguf/metadata";
 export { type GgufFile, type ReadGgufOptions, readGguf } from "./gguf/read-gguf";
 export type { GgufTensorInfo } from "./gguf/read-tensor-infos";
 export type { GgufTensorType } from "./gguf/tensor-type";
+export {
+  array,
+  type GgufInput,
+  type GgufScalarType,
+  type GgufTensorInput,
+  type GgufTyped,
+  scalar,
+  writeGguf,
+} from "./gguf/write-gguf";
 export { LanguageModel, type LanguageModelParts } from "./language-model";
 export { type LoadModelOptions, loadModel } from "./load-model";
 export { Sampler } from "./sampling/sampler";
 export type { SamplingOptions } from "./sampling/sampling-options";
 export { TextStream } from "./tokenizer/text-stream";
 export { type DecodeOptions, type EncodeOptions, Tokenizer } from "./tokenizer/tokenizer";
+export { type BytePairVocabulary, endOfText, trainBytePairs } from "./tokenizer/train-byte-pairs";

@@ -1,3 +1,4 @@
+import { restoreCache, saveCache } from "@x/kvcache";
 import type { KernelSet } from "@x/tensor";
 import type { CausalLM, StateOptions } from "./causal-lm";
 import type { ChatMessage, ChatTemplate } from "./chat/chat-template";
@@ -15,6 +16,7 @@ import type { Tokenizer } from "./tokenizer/tokenizer";
 /** What a {@link LanguageModel} is put together from. */
 export interface LanguageModelParts {
   readonly name: string;
+  readonly fingerprint: string;
   readonly model: CausalLM;
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate | undefined;
@@ -24,13 +26,16 @@ export interface LanguageModelParts {
 export class LanguageModel implements Disposable {
   /** The checkpoint's own name. */
   readonly name: string;
+  /** Tells the checkpoint from others: a saved state belongs to one of them. */
+  readonly fingerprint: string;
   readonly model: CausalLM;
   readonly tokenizer: Tokenizer;
   /** How conversations are written for this model, if the checkpoint says so. */
   readonly chatTemplate: ChatTemplate | undefined;
 
-  constructor({ name, model, tokenizer, chatTemplate }: LanguageModelParts) {
+  constructor({ name, fingerprint, model, tokenizer, chatTemplate }: LanguageModelParts) {
     this.name = name;
+    this.fingerprint = fingerprint;
     this.model = model;
     this.tokenizer = tokenizer;
     this.chatTemplate = chatTemplate;
@@ -59,6 +64,45 @@ export class LanguageModel implements Disposable {
   /** A state that keeps its cache from one `generate` to the next. Dispose it. */
   createState(options?: StateOptions): GenerationState {
     return new GenerationState(this.model, options);
+  }
+
+  /**
+   * A state as the bytes of a file, for {@link restoreState} in this process or another: a long
+   * prompt is then computed once.
+   *
+   * @throws {UnsupportedModelError} when the model's states cannot be saved.
+   *
+   * @example
+   * ```ts
+   * using state = model.createState();
+   * for await (const _ of model.generate(prompt, { state, maxTokens: 1 }));
+   * await writeFile("prompt.kv", model.saveState(state));
+   * ```
+   */
+  saveState(state: GenerationState): Uint8Array<ArrayBuffer> {
+    const cache = state.sequence.savable;
+    if (cache === undefined) throw this.#cannotSave();
+    return saveCache(cache, { model: this.fingerprint, tokenIds: state.tokenIds });
+  }
+
+  /**
+   * The state that {@link saveState} wrote. Dispose it.
+   *
+   * @param file - The whole file.
+   * @param options - The cache that the state was saved from, unless it keeps every token as it is.
+   * @throws {CacheFileError} when the file is damaged, of another version, or of another model.
+   */
+  restoreState(file: Uint8Array, options?: StateOptions): GenerationState {
+    const state = this.createState(options);
+    try {
+      const cache = state.sequence.savable;
+      if (cache === undefined) throw this.#cannotSave();
+      state.append(restoreCache(cache, file, { model: this.fingerprint }).tokenIds);
+      return state;
+    } catch (error) {
+      state.dispose();
+      throw error;
+    }
   }
 
   /**
@@ -102,5 +146,12 @@ export class LanguageModel implements Disposable {
   /** As `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #cannotSave(): UnsupportedModelError {
+    return new UnsupportedModelError(
+      `the states of ${this.architecture} models cannot be saved; compute the prompt again`,
+      { architecture: this.architecture },
+    );
   }
 }

@@ -2,9 +2,13 @@ import { createDevice, type Device, type DeviceName, type KernelChoice } from "@
 import { Llama } from "./architectures/llama";
 import { readLlamaConfig } from "./architectures/llama-config";
 import { loadLlamaWeights, type WeightLoadingOptions } from "./architectures/llama-weights";
+import { RecurrentModel } from "./architectures/recurrent";
+import { loadRecurrentWeights, readRecurrentConfig } from "./architectures/recurrent-weights";
+import type { CausalLM } from "./causal-lm";
 import { ChatTemplate } from "./chat/chat-template";
 import { InvalidArgumentError, UnsupportedModelError } from "./errors";
 import type { ByteSource } from "./gguf/byte-source";
+import { fingerprintGguf } from "./gguf/fingerprint-gguf";
 import { type GgufFile, readGguf } from "./gguf/read-gguf";
 import { LanguageModel } from "./language-model";
 import { Tokenizer } from "./tokenizer/tokenizer";
@@ -49,7 +53,7 @@ export async function loadModel(
     );
   }
   const file = await readGguf(source, { ...(signal && { signal }) });
-  const config = readConfig(file);
+  const plan = readPlan(file);
   const tokenizer = Tokenizer.fromGguf(file.metadata);
   const chatTemplate = ChatTemplate.fromGguf(file.metadata, tokenizer);
   const device = await createDevice(deviceName, {
@@ -57,23 +61,47 @@ export async function loadModel(
     ...(threads !== undefined && { threads }),
   });
   try {
-    const weights = await loadLlamaWeights(file, config, device, { signal, onProgress });
-    const model = new Llama(config, weights, device);
+    const model = await plan.load(file, device, { signal, onProgress });
+    const fingerprint = await fingerprintGguf(file, model.config, signal);
     const name = file.metadata.getString("general.name", source.name);
-    return new LanguageModel({ name, model, tokenizer, chatTemplate });
+    return new LanguageModel({ name, fingerprint, model, tokenizer, chatTemplate });
   } catch (error) {
     (device satisfies Device).dispose();
     throw error;
   }
 }
 
-function readConfig(file: GgufFile) {
+/** How the model of a checkpoint is made, its sizes read and checked. */
+interface ModelPlan {
+  load(file: GgufFile, device: Device, options: WeightLoadingOptions): Promise<CausalLM>;
+}
+
+function readPlan(file: GgufFile): ModelPlan {
   const architecture = file.metadata.getString("general.architecture");
-  if (architecture !== "llama") {
-    throw new UnsupportedModelError(
-      `architecture "${architecture}" has no implementation here; use a llama model`,
-      { architecture },
-    );
+  switch (architecture) {
+    case "llama": {
+      const config = readLlamaConfig(file);
+      return {
+        load: async (own, device, options) =>
+          new Llama(config, await loadLlamaWeights(own, config, device, options), device),
+      };
+    }
+    case "lstm":
+    case "gru": {
+      const config = readRecurrentConfig(file, architecture);
+      return {
+        load: async (own, device, options) =>
+          new RecurrentModel(
+            config,
+            await loadRecurrentWeights(own, config, device, options),
+            device,
+          ),
+      };
+    }
+    default:
+      throw new UnsupportedModelError(
+        `architecture "${architecture}" has no implementation here; use a llama, lstm or gru model`,
+        { architecture },
+      );
   }
-  return readLlamaConfig(file);
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { GgufError } from "../src/errors";
 import { type ByteSource, byteSourceFromBuffer } from "../src/gguf/byte-source";
 import { readGguf } from "../src/gguf/read-gguf";
-import { array, nested, scalar, writeGguf } from "./support/gguf-writer";
+import { array, nested, scalar, writeGguf } from "../src/gguf/write-gguf";
 
 const bytes = writeGguf({
   metadata: [

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { GgufError, ModelFileError } from "../src/errors";
 import { type ByteSource, byteSourceFromBlob, byteSourceFromBuffer } from "../src/gguf/byte-source";
 import { readGguf } from "../src/gguf/read-gguf";
-import { array, type GgufInput, nested, scalar, writeGguf } from "./support/gguf-writer";
+import { array, type GgufInput, nested, scalar, writeGguf } from "../src/gguf/write-gguf";
 
 function read(input: GgufInput) {
   return readGguf(byteSourceFromBuffer(writeGguf(input), "tiny.gguf"));

@@ -1,7 +1,7 @@
 import type { Tensor } from "@x/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { scalar } from "../src/gguf/write-gguf";
 import { byteSourceFromBuffer, type LanguageModel, loadModel } from "../src/index";
-import { scalar } from "./support/gguf-writer";
 import { tinyLlama } from "./support/tiny-llama";
 
 const tokenIds = [5, 77, 130, 9, 200, 41, 3, 88, 120, 14, 60, 250];

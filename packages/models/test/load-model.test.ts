@@ -1,7 +1,7 @@
 import { XError } from "@x/tensor";
 import { describe, expect, it } from "vitest";
+import { scalar } from "../src/gguf/write-gguf";
 import { type ByteSource, byteSourceFromBuffer, loadModel } from "../src/index";
-import { scalar } from "./support/gguf-writer";
 import { tinyLlama } from "./support/tiny-llama";
 
 const open = (bytes: Uint8Array) => byteSourceFromBuffer(bytes, "tiny.gguf");

@@ -31,6 +31,7 @@ export type {
   KernelParameter,
   KernelSource,
 } from "./gpujs/kernel-source";
+export type { IntegerBounds } from "./integer-bounds";
 export type { ByteSource } from "./io/byte-source";
 export { DataSourceError, SafetensorsError } from "./io/errors";
 export type { SafetensorsDType } from "./io/safetensors/dtypes";
@@ -141,8 +142,9 @@ export type { WarmupCosineOptions } from "./optimizers/schedules";
 export { warmupCosine } from "./optimizers/schedules";
 export type { SGDOptions } from "./optimizers/sgd";
 export { SGD } from "./optimizers/sgd";
+export type { FormatOptions } from "./printing/format";
+export { format } from "./printing/format";
 export type { Shape } from "./shape";
-export type { IntegerBounds } from "./storage";
 export type { TensorData } from "./tensor";
 export { Tensor } from "./tensor";
 export type { WarningHandler } from "./warnings";
@@ -155,4 +157,5 @@ export type {
   RotationOperands,
 } from "./wasm/kernel-program";
 export { KernelProgram } from "./wasm/kernel-program";
+export type { GlLimits } from "./webgl/webgl-device";
 export type { GpuLimits } from "./webgpu/gpu-limits";

@@ -4,6 +4,8 @@
  *
  * @module
  */
+export { needsRecord, record } from "./autograd/record";
+export { SavedTensor } from "./autograd/saved-tensor";
 export type { BufferSlice } from "./device/device";
 export type {
   ArrayArgument,

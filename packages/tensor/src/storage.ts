@@ -1,12 +1,7 @@
 import type { Device } from "./device/device";
 import type { DeviceBuffer } from "./device/device-buffer";
 import type { DType } from "./dtype";
-
-/** The range that holds every element of an int32 storage. */
-export interface IntegerBounds {
-  readonly minimum: number;
-  readonly maximum: number;
-}
+import type { IntegerBounds } from "./integer-bounds";
 
 /** Memory that one or more tensors view; freed when the last of them is disposed. */
 export class Storage {

@@ -4,7 +4,9 @@ import type { Device, DeviceName } from "./device/device";
 import { resolveDevice } from "./device/live-devices";
 import { byteLengthOf, type DType, isBlockDType } from "./dtype";
 import { DisposedError, DTypeError, OutOfRangeError, ShapeError } from "./errors";
+import { boundsOf } from "./integer-bounds";
 import { graphAttached, registerTensor, unregisterTensor } from "./lifetime";
+import { describe, formatNow } from "./printing/format";
 import {
   assertShape,
   contiguousStrides,
@@ -16,7 +18,10 @@ import {
   sizeOf,
   viewStrides,
 } from "./shape";
-import { type IntegerBounds, Storage } from "./storage";
+import { Storage } from "./storage";
+
+/** Under this name, Node's `console.log` and `util.inspect` find how an object wants to be shown. */
+const inspectInNode = Symbol.for("nodejs.util.inspect.custom");
 
 /** What reading a tensor gives: one number per element, or raw bytes for the packed formats. */
 export type TensorData = Float32Array | Int32Array | Uint16Array | Uint8Array;
@@ -257,7 +262,8 @@ export class Tensor implements Disposable {
     const stride = this.strides[axis] ?? 0;
     const shape = this.shape.map((size, index) => (index === axis ? count : size));
     const strides = this.strides.map((value, index) => (index === axis ? value * step : value));
-    const offset = count === 0 ? this.offset : this.offset + start * stride;
+    // A view without elements must not start behind the storage, where there may be no memory.
+    const offset = sizeOf(shape) === 0 ? this.offset : this.offset + start * stride;
     return this.#view({ kind: "slice", axis, start, step }, shape, strides, offset);
   }
 
@@ -373,6 +379,19 @@ export class Tensor implements Disposable {
     this.dispose();
   }
 
+  /**
+   * The elements in aligned columns, then shape, dtype and device. Never throws: what cannot be read
+   * now, as on `webgpu`, is left out. {@link format} waits for it, and takes options.
+   */
+  toString(): string {
+    return formatNow(this);
+  }
+
+  /** What `console.log` shows in Node. @internal */
+  [inspectInNode](depth: number): string {
+    return depth < 0 ? describe(this, "...") : formatNow(this);
+  }
+
   #view(change: ViewChange, shape: Shape, strides: readonly number[], offset: number): Tensor {
     const view = new Tensor({ storage: this.storage, dtype: this.dtype, shape, strides, offset });
     if (this.#graph !== undefined && isRecording()) {
@@ -394,16 +413,4 @@ export class Tensor implements Disposable {
       { dtype: this.dtype },
     );
   }
-}
-
-/** The smallest and the largest of `values`; 0 to 0 when there are none. */
-function boundsOf(values: ArrayLike<number>): IntegerBounds {
-  let minimum = Math.trunc(values[0] ?? 0);
-  let maximum = minimum;
-  for (let index = 1; index < values.length; index++) {
-    const value = Math.trunc(values[index] ?? 0);
-    if (value < minimum) minimum = value;
-    if (value > maximum) maximum = value;
-  }
-  return { minimum, maximum };
 }

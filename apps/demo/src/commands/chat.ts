@@ -127,7 +127,11 @@ class ChatSession implements Disposable {
       const sink = { progress: this.#progress, onText };
       const result = await streamAnswer(this.#model, tokenIds, generateOptions, sink);
       process.stdout.write("\n");
-      process.stderr.write(this.#style.dim(summarize(result, this.#model, peakMemoryBytes())));
+      process.stderr.write(
+        this.#style.dim(
+          summarize(result, this.#model, peakMemoryBytes(), this.#model.model.config),
+        ),
+      );
       if (result.text === "") this.#conversation.removeLast();
       else this.#conversation.add("assistant", result.text);
     } catch (error) {

@@ -1,5 +1,11 @@
 import type { LanguageModel } from "@x/models";
 import { Command } from "commander";
+import {
+  chooseDefaultModel,
+  embeddedName,
+  embeddedPrompt,
+  embeddedTemperature,
+} from "../embedded-model";
 import { UsageError } from "../exit";
 import {
   addGenerationOptions,
@@ -7,10 +13,11 @@ import {
   toGenerateOptions,
 } from "../generation-options";
 import { listenForInterruption } from "../interruption";
-import { openModel } from "../open-model";
+import { type OpenModelContext, openModel } from "../open-model";
 import { createProgress } from "../presenters/progress";
 import { createStyle } from "../presenters/style";
 import { peakMemoryBytes, summarize, toAnswerRecord } from "../presenters/summary";
+import { openPromptCache, writePromptCache } from "../prompt-cache";
 import { defaultPrompt, readPrompt } from "../read-prompt";
 import { streamAnswer } from "../stream-answer";
 
@@ -18,6 +25,8 @@ interface GenerateCommandOptions extends GenerationCommandOptions {
   readonly prompt?: string;
   readonly raw: boolean;
   readonly json: boolean;
+  readonly promptCache?: string;
+  readonly offline: boolean;
 }
 
 /** `generate`: one prompt, one answer. */
@@ -28,17 +37,25 @@ export function generateCommand(): Command {
   return addGenerationOptions(command, { maxTokens: 256, temperature: 0, topP: 1 })
     .option("--raw", "continue the prompt as plain text, without the chat template", false)
     .option("--json", "print one JSON object at the end instead of the text as it comes", false)
+    .option(
+      "--prompt-cache <file>",
+      "keep the computed prompt in a file, and start from it the next time",
+    )
+    .option("--offline", "use what is on this machine: the cached or the embedded model", false)
     .action(generate);
 }
 
-async function generate(options: GenerateCommandOptions): Promise<void> {
+async function generate(given: GenerateCommandOptions, command: Command): Promise<void> {
   using interruption = listenForInterruption();
   const { signal } = interruption;
-  if (options.raw && options.system !== undefined) {
+  if (given.raw && given.system !== undefined) {
     throw new UsageError("--system needs the chat template; leave out --raw or --system");
   }
-  const prompt = await readPrompt(options.prompt, signal);
+  const givenPrompt = await readPrompt(given.prompt, signal);
   const progress = createProgress(process.stderr);
+  const options = await withChosenModel(given, command, { progress, signal });
+  const isEmbedded = options.name === embeddedName;
+  const prompt = isEmbedded && givenPrompt === defaultPrompt ? embeddedPrompt : givenPrompt;
   using model = await openModel(options, { progress, signal });
   const promptTokenIds = encodePrompt(model, prompt, options);
   const style = createStyle(process.stderr);
@@ -47,13 +64,18 @@ async function generate(options: GenerateCommandOptions): Promise<void> {
       "note: temperature 0 takes the likeliest token; raise --temperature to sample\n",
     );
   }
-  if (prompt === defaultPrompt && !options.json) process.stderr.write(`${style.dim(prompt)}\n`);
+  const isDefault = prompt === defaultPrompt || prompt === embeddedPrompt;
+  if (isDefault && !options.json) process.stderr.write(`${style.dim(prompt)}\n`);
+
+  const { promptCache } = options;
+  const note = (text: string) => process.stderr.write(`${text}\n`);
+  using state = promptCache === undefined ? undefined : openPromptCache(model, promptCache, note);
 
   let lastPiece = "\n";
   const result = await streamAnswer(
     model,
     promptTokenIds,
-    { ...toGenerateOptions(options), signal },
+    { ...toGenerateOptions(options), signal, state },
     {
       progress,
       onText(text) {
@@ -64,15 +86,49 @@ async function generate(options: GenerateCommandOptions): Promise<void> {
     },
   );
 
+  if (promptCache !== undefined && state !== undefined) {
+    writePromptCache(model, state, promptCache);
+  }
+
   const peakBytes = peakMemoryBytes();
   if (options.json) {
-    const record = toAnswerRecord(options.model, result, model, peakBytes);
+    const record = toAnswerRecord(options.name, result, model, peakBytes);
     process.stdout.write(`${JSON.stringify(record)}\n`);
   } else {
     if (!lastPiece.endsWith("\n")) process.stdout.write("\n");
-    process.stderr.write(`\n${style.dim(summarize(result, model, peakBytes))}`);
+    process.stderr.write(`\n${style.dim(summarize(result, model, peakBytes, model.model.config))}`);
   }
   if (result.finishReason === "abort") process.exitCode = interruption.exitCode;
+}
+
+/** Options with the model's file found; its name is what is reported. */
+type ChosenOptions = GenerateCommandOptions & { readonly name: string };
+
+/**
+ * The default model, where no other was asked for; the embedded one where it cannot be had. That one
+ * continues plain text.
+ */
+async function withChosenModel(
+  options: GenerateCommandOptions,
+  command: Command,
+  context: OpenModelContext,
+): Promise<ChosenOptions> {
+  const isDefault = (option: string) => command.getOptionValueSource(option) === "default";
+  const { model: name, offline: isOffline } = options;
+  if (!isDefault("model")) return { ...options, name };
+  const { path, isEmbedded, reason } = await chooseDefaultModel(name, { isOffline }, context);
+  if (!isEmbedded) return { ...options, model: path, name };
+  if (options.system !== undefined) {
+    throw new UsageError(`${reason}, and the embedded model takes no --system; leave it out`);
+  }
+  process.stderr.write(`${reason}: using the embedded model, which writes like its one book\n`);
+  return {
+    ...options,
+    name: embeddedName,
+    model: path,
+    raw: true,
+    ...(isDefault("temperature") && { temperature: embeddedTemperature }),
+  };
 }
 
 /** Whether options were given that have no effect without a temperature. */

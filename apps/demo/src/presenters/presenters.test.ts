@@ -27,6 +27,13 @@ describe("the summary", () => {
     );
   });
 
+  it("tells what the keys and values cost, where there are any", () => {
+    const config = { architecture: "llama", vocabularySize: 1, contextLength: 1, hiddenSize: 1 };
+    const attends = { ...config, layers: 30, kvHeads: 3, headDim: 64 };
+    expect(summarize(result, running, 0, attends)).toContain(" · keys and values 1.8 MB · ");
+    expect(summarize(result, running, 0, { ...config, layers: 30 })).not.toContain("keys");
+  });
+
   it.each([
     ["length", "cut at the limit"],
     ["abort", "stopped by you"],

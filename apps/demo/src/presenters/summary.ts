@@ -1,4 +1,5 @@
-import type { GenerationResult, LanguageModel } from "@x/models";
+import { kvBytes } from "@x/kvcache";
+import type { CausalLMConfig, GenerationResult, LanguageModel } from "@x/models";
 import { formatBytes, formatCount, formatDuration } from "./units";
 
 /** What ran: a model on a device with its kernels. */
@@ -15,11 +16,21 @@ export function peakMemoryBytes(): number {
   return process.resourceUsage().maxRSS * 1024;
 }
 
-/** Two lines about a finished answer. */
+/** Bytes of the keys and values of `tokens` tokens; `undefined` for models that keep none. */
+function cacheBytes(
+  { layers, kvHeads, headDim }: Pick<CausalLMConfig, "layers" | "kvHeads" | "headDim">,
+  tokens: number,
+): number | undefined {
+  if (kvHeads === undefined || headDim === undefined) return undefined;
+  return kvBytes({ layers, kvHeads, headDim, tokens });
+}
+
+/** Two lines about a finished answer, with what its keys and values cost where that is known. */
 export function summarize(
   result: GenerationResult,
   { device, kernels }: RunningModel,
   peakBytes: number,
+  config?: CausalLMConfig,
 ): string {
   const cached = result.cachedTokens > 0 ? ` (${result.cachedTokens} cached)` : "";
   const counts = [
@@ -32,10 +43,16 @@ export function summarize(
     // An answer that was stopped early has no first token, one of a single token no speed.
     ...(timeToFirstTokenMs > 0 ? [`first token ${formatDuration(timeToFirstTokenMs)}`] : []),
     ...(decodeTokensPerSecond > 0 ? [`${decodeTokensPerSecond.toFixed(1)} tokens/s`] : []),
+    ...(config === undefined ? [] : describeCache(config, result)),
     `peak memory ${formatBytes(peakBytes)}`,
     `${device}, ${kernels} kernels`,
   ];
   return `${counts.join(" · ")}\n${speed.join(" · ")}\n`;
+}
+
+function describeCache(config: CausalLMConfig, result: GenerationResult): string[] {
+  const bytes = cacheBytes(config, result.promptTokens + result.completionTokens);
+  return bytes === undefined ? [] : [`keys and values ${formatBytes(bytes)}`];
 }
 
 /** The answer with its figures, as `--json` prints it. */

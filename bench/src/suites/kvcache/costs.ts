@@ -27,7 +27,11 @@ export const kvcacheSuite: BenchSuite = {
   description: `${modelName}: cached against recomputed, bytes and decoding speed of every store`,
   async run(options) {
     using model = await openModel();
-    return [...compareStores(model, options), ...compareWithRecomputing(model, options)];
+    return [
+      ...compareWithRecomputing(model, options),
+      ...compareStores(model, options),
+      compareWithProgram(model, options),
+    ];
   },
 };
 
@@ -101,6 +105,22 @@ function compareStores({ model }: LanguageModel, { rounds, log }: BenchOptions):
       }),
     ];
   });
+}
+
+/** The buffers that a model keeps when no store is asked for, which its prepared program reads. */
+function compareWithProgram(language: LanguageModel, { rounds }: BenchOptions): BenchRow {
+  const { model } = language;
+  using plain = filledState(model, dynamicStore());
+  using own = model.createState();
+  takeIn(model, own, textTokens(language, context));
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (let round = 0; round < rounds * steps; round++) {
+    ours.push(timed(() => step(model, own, 1000 + round)));
+    theirs.push(timed(() => step(model, plain, 1000 + round)));
+  }
+  const peer = { figure: fastHalf(theirs), name: "dynamic" };
+  return row(`no store asked for: a token after ${context}`, "ms", fastHalf(ours), peer);
 }
 
 /** A state whose cache holds normally distributed keys and values. */

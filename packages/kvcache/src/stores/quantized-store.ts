@@ -21,7 +21,10 @@ import { ResidualRows } from "../quantized/residual-rows";
 export interface QuantizedStoreOptions {
   /** Bits of an element: 8, 4 or 2. */
   readonly bits: QuantizedBits;
-  /** Tokens that share a scale per channel of the keys, even. Default 32. */
+  /**
+   * Tokens that share a scale per channel of the keys, even. Default 64 for 8 bits, for speed, else
+   * 32.
+   */
   readonly groupSize?: number;
   /** Newest tokens that stay in float32 at least. Default 128. */
   readonly residual?: number;
@@ -44,7 +47,7 @@ export interface QuantizedStoreOptions {
  */
 export function quantizedStore({
   bits,
-  groupSize = 32,
+  groupSize = bits === 8 ? 64 : 32,
   residual = 128,
   valueGroup,
 }: QuantizedStoreOptions): CacheStore {

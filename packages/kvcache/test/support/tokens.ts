@@ -24,10 +24,10 @@ export function appendPositions(cache: SequenceCache, count: number): void {
   const { device, kvHeads, headDim } = cache.geometry;
   const start = cache.length();
   for (let layer = 0; layer < cache.layers; layer++) {
-    const { keys, values } = positionTokens(device, { start, count, kvHeads, headDim });
+    const made = positionTokens(device, { start, count, kvHeads, headDim });
+    using keys = made.keys;
+    using values = made.values;
     cache.append(layer, keys, values);
-    keys.dispose();
-    values.dispose();
   }
 }
 

@@ -1,3 +1,4 @@
+import type { SavableCache } from "@x/kvcache";
 import {
   bytesOf,
   type Device,
@@ -32,6 +33,25 @@ export class ProgramState implements SequenceState {
 
   get bytes(): number {
     return this.buffers.bytes;
+  }
+
+  get savable(): SavableCache {
+    const { buffers } = this;
+    const { layers } = buffers.sizes;
+    return {
+      geometry: buffers.sizes,
+      layers,
+      descriptions: new Array<string>(layers).fill("dynamic"),
+      length: () => this.#length,
+      layer: (layer) => ({
+        snapshot: () => buffers.snapshot(layer, this.#length),
+        restore: (snapshot) => {
+          buffers.restore(layer, snapshot);
+          this.#length = snapshot.length;
+        },
+      }),
+      reset: () => this.crop(0),
+    };
   }
 
   /** Makes room for `tokens` tokens more. */

@@ -203,7 +203,8 @@ export class Llama implements CausalLM {
           { total, contextLength },
         );
       }
-      state.cache?.assertRoom(tokenIds.length);
+      const { cache }: SequenceState = state;
+      cache?.assertRoom(tokenIds.length);
     }
     if (new Set(batch.map(({ state }) => state.cache === undefined)).size > 1) {
       throw new InvalidArgumentError(
@@ -241,6 +242,10 @@ class LlamaState implements SequenceState {
 
   constructor(cache: SequenceCache) {
     this.cache = cache;
+  }
+
+  get savable(): SequenceCache {
+    return this.cache;
   }
 
   get length(): number {

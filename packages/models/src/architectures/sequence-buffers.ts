@@ -1,4 +1,5 @@
-import { assign, type Device, empty, KernelProgram, keep, type Tensor } from "@x/tensor";
+import type { LayerSnapshot } from "@x/kvcache";
+import { assign, type Device, empty, KernelProgram, keep, type Tensor, tensor } from "@x/tensor";
 
 /** Tokens that a sequence has room for at first; doubled as needed. */
 const initialCapacity = 64;
@@ -65,6 +66,46 @@ export class SequenceBuffers {
     using target = copy.#storage.slice(1, 0, length);
     assign(target, source);
     return copy;
+  }
+
+  /** Sizes of a layer. */
+  get sizes(): SequenceBufferSizes {
+    return this.#sizes;
+  }
+
+  /** The first `length` tokens of a layer, as `@x/kvcache` saves them. */
+  snapshot(layer: number, length: number): LayerSnapshot {
+    const { kvHeads } = this.#sizes;
+    const section = (first: number) => {
+      if (this.#storage === undefined) return new Uint8Array();
+      using heads = this.#storage.slice(0, first, first + kvHeads);
+      using rows = heads.slice(1, 0, length); // [Hkv, S, D]
+      const { buffer, byteOffset, byteLength } = rows.dataSync();
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    };
+    const positions = Array.from({ length }, (_, position) => position);
+    const first = layer * 2 * kvHeads;
+    return {
+      format: "rows",
+      length,
+      positions,
+      sections: [section(first), section(first + kvHeads)],
+    };
+  }
+
+  /** Takes a layer of {@link snapshot}. */
+  restore(layer: number, { length, sections }: LayerSnapshot): void {
+    const { kvHeads, headDim } = this.#sizes;
+    this.reserve(length, 0);
+    for (const [index, section] of sections.entries()) {
+      if (this.#storage === undefined || length === 0) return;
+      const first = (layer * 2 + index) * kvHeads;
+      const elements = new Float32Array(section.slice().buffer);
+      using rows = tensor(elements, [kvHeads, length, headDim], { device: this.#device });
+      using heads = this.#storage.slice(0, first, first + kvHeads);
+      using target = heads.slice(1, 0, length);
+      assign(target, rows);
+    }
   }
 
   /** Writes where layer `layer` lies into row `row` of a cache table. */

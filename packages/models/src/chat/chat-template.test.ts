@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { scalar } from "../../test/support/gguf-writer";
 import { tinyTokenizerMetadata } from "../../test/support/tiny-tokenizer";
 import { InvalidArgumentError, TokenizerError } from "../errors";
+import { scalar } from "../gguf/write-gguf";
 import { Tokenizer } from "../tokenizer/tokenizer";
 import { type ChatMessage, ChatTemplate } from "./chat-template";
 

@@ -3,9 +3,9 @@
  * that a vocabulary of any bytes is text. Printable bytes of Latin-1 stand for themselves, the rest
  * for U+0100 and on.
  */
-const characterOfByte: readonly string[] = buildAlphabet();
+export const byteAlphabet: readonly string[] = buildAlphabet();
 const byteOfCharacter: ReadonlyMap<string, number> = new Map(
-  characterOfByte.map((character, byte) => [character, byte]),
+  byteAlphabet.map((character, byte) => [character, byte]),
 );
 
 const utf8Encoder = new TextEncoder();
@@ -14,7 +14,7 @@ const utf8Encoder = new TextEncoder();
 export function toByteLevel(text: string): string {
   let characters = "";
   for (const byte of utf8Encoder.encode(text)) {
-    characters += characterOfByte[byte];
+    characters += byteAlphabet[byte];
   }
   return characters;
 }

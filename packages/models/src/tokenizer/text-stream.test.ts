@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { anyText, wellFormed } from "../../test/support/any-text";
-import { scalar } from "../../test/support/gguf-writer";
 import { tinyTokenizerMetadata } from "../../test/support/tiny-tokenizer";
 import { InvalidArgumentError } from "../errors";
+import { scalar } from "../gguf/write-gguf";
 import { TextStream } from "./text-stream";
 import { Tokenizer } from "./tokenizer";
 

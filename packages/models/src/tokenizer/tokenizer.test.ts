@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { anyText, wellFormed } from "../../test/support/any-text";
-import { array, scalar } from "../../test/support/gguf-writer";
 import { type TinyTokenizerInput, tinyTokenizerMetadata } from "../../test/support/tiny-tokenizer";
 import { GgufError, InvalidArgumentError, TokenizerError, UnsupportedModelError } from "../errors";
+import { array, scalar } from "../gguf/write-gguf";
 import { Tokenizer } from "./tokenizer";
 
 async function tokenizerOf(input: TinyTokenizerInput = {}): Promise<Tokenizer> {

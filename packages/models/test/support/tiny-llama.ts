@@ -1,4 +1,10 @@
-import { array, type GgufInput, type GgufTensorInput, scalar, writeGguf } from "./gguf-writer";
+import {
+  array,
+  type GgufInput,
+  type GgufTensorInput,
+  scalar,
+  writeGguf,
+} from "../../src/gguf/write-gguf";
 
 /** What a test changes about the tiny model. */
 export interface TinyLlamaChanges {

@@ -1,7 +1,7 @@
 import { byteSourceFromBuffer } from "../../src/gguf/byte-source";
 import type { GgufMetadata } from "../../src/gguf/metadata";
 import { readGguf } from "../../src/gguf/read-gguf";
-import { array, type GgufTyped, scalar, writeGguf } from "./gguf-writer";
+import { array, type GgufTyped, scalar, writeGguf } from "../../src/gguf/write-gguf";
 
 /** Number of `llama_token_type`. */
 const tokenTypes = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5 } as const;

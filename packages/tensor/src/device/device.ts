@@ -213,6 +213,13 @@ export abstract class Device implements Disposable {
 export function commonDevice(operation: string, tensors: readonly Tensor[]): Device {
   const [first] = tensors;
   if (first === undefined) throw new DeviceError(`${operation}: no operand`, { operation });
+  const gone = tensors.find(({ isDisposed }) => isDisposed);
+  if (gone !== undefined) {
+    throw new DisposedError(
+      `${operation}: tensor [${gone.shape.join(", ")}] was disposed; keep it alive until its last use`,
+      { operation, shape: gone.shape, dtype: gone.dtype },
+    );
+  }
   const { device } = first;
   device.assertUsable();
   if (tensors.some((tensor) => tensor.device !== device)) {

@@ -6,8 +6,42 @@ bool is_nan(float x) {
 float js_exp(float x) {
   return is_nan(x) ? x : exp(x);
 }
+float log1p_series(float x) {
+  float s = x / (2.0 + x);
+  float square = s * s;
+  return 2.0 * s * (1.0 + square * (1.0 / 3.0 + square * (1.0 / 5.0 + square * (1.0 / 7.0 + square * (1.0 / 9.0 + square * (1.0 / 11.0 + square * (1.0 / 13.0 + square / 15.0)))))));
+}
+float js_log(float x) {
+  if (is_nan(x)) { return x; }
+  if (x < 0.0) { return uintBitsToFloat(0x7fc00000u); }
+  if (x == 0.0) { return -uintBitsToFloat(0x7f800000u); }
+  if (x > 0.6 && x < 1.6) { return log1p_series(x - 1.0); }
+  return log(x);
+}
+float js_log1p(float x) {
+  if (is_nan(x) || x <= -0.6 || x >= 1.0) { return js_log(1.0 + x); }
+  return log1p_series(x);
+}
+float js_expm1(float x) {
+  if (abs(x) > 0.5 || is_nan(x)) { return js_exp(x) - 1.0; }
+  return x * (1.0 + x * (1.0 / 2.0 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x * (1.0 / 720.0 + x * (1.0 / 5040.0 + x / 40320.0)))))));
+}
+float sine_of_quarter(float x, float shift) {
+  if (!(abs(x) < 3.0e38)) { return uintBitsToFloat(0x7fc00000u); }
+  float quarters = floor(x * 0.6366197723675814 + 0.5);
+  float r = ((x - quarters * 1.5703125) - quarters * 4.837512969970703e-4) - quarters * 7.549789948768648e-8;
+  float square = r * r;
+  float quarter = (quarters + shift) - 4.0 * floor((quarters + shift) * 0.25);
+  float sine = r + r * square * (-1.0 / 6.0 + square * (1.0 / 120.0 + square * (-1.0 / 5040.0 + square / 362880.0)));
+  float cosine = 1.0 + square * (-0.5 + square * (1.0 / 24.0 + square * (-1.0 / 720.0 + square / 40320.0)));
+  float magnitude = quarter == 1.0 || quarter == 3.0 ? cosine : sine;
+  return quarter >= 2.0 ? -magnitude : magnitude;
+}
+float js_sin(float x) { return sine_of_quarter(x, 0.0); }
+float js_cos(float x) { return sine_of_quarter(x, 1.0); }
 float js_tanh(float x) {
-  return is_nan(x) ? x : tanh(clamp(x, -10.0, 10.0));
+  float power = js_expm1(2.0 * clamp(x, -10.0, 10.0));
+  return is_nan(x) ? x : power / (power + 2.0);
 }
 float js_sign(float x) {
   return is_nan(x) ? x : sign(x);
@@ -22,23 +56,15 @@ float js_pow(float x, float y) {
   if (y == 0.0) { return 1.0; }
   if (is_nan(x)) { return x; }
   if (is_nan(y)) { return y; }
-  if (x >= 0.0) { return pow(x, y); }
+  if (x == 0.0) { return y < 0.0 ? uintBitsToFloat(0x7f800000u) : 0.0; }
+  if (x > 0.0) { return pow(x, y); }
   if (floor(y) != y) { return uintBitsToFloat(0x7fc00000u); }
   float magnitude = pow(-x, y);
   return mod(abs(y), 2.0) == 1.0 ? -magnitude : magnitude;
 }
-float js_expm1(float x) {
-  if (abs(x) > 0.5 || is_nan(x)) { return js_exp(x) - 1.0; }
-  return x * (1.0 + x * (1.0 / 2.0 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x * (1.0 / 720.0 + x * (1.0 / 5040.0 + x / 40320.0)))))));
-}
-float js_log1p(float x) {
-  float sum = 1.0 + x;
-  if (sum == 1.0) { return x; }
-  if (abs(x) > 0.5 || is_nan(x)) { return log(sum); }
-  return log(sum) * (x / (sum - 1.0));
-}
 // gpu.js takes the remainder by a division that rounds; JavaScript's is exact in its sign and range.
 float js_remainder(float x, float y) {
+  if (isinf(y) && !isinf(x) && !is_nan(x)) { return x; }
   float rest = x - y * trunc(x / y);
   return is_nan(rest) || abs(rest) < abs(y) ? rest : 0.0;
 }
@@ -49,6 +75,9 @@ const finiteInfinity = /intBitsToFloat\(2139095039\)/g;
 
 const replaced: Readonly<Record<string, string>> = {
   exp: "js_exp",
+  log: "js_log",
+  sin: "js_sin",
+  cos: "js_cos",
   tanh: "js_tanh",
   sign: "js_sign",
   max: "js_max",

@@ -2,8 +2,8 @@ import { needsRecord } from "../autograd/record";
 import { commonDevice } from "../device/device";
 import { isBlockDType } from "../dtype";
 import { AutogradError, DTypeError } from "../errors";
+import { unionOfBounds } from "../integer-bounds";
 import { contiguousStrides, sizeOf } from "../shape";
-import type { IntegerBounds } from "../storage";
 import type { Tensor } from "../tensor";
 import { assertShapes } from "./checks";
 import { contiguous } from "./contiguous";
@@ -50,18 +50,7 @@ export function assign(target: Tensor, source: Tensor): void {
   const { buffer } = target.storage;
   const whole = { buffer, dtype: target.dtype, byteOffset: 0, byteLength: buffer.byteLength };
   device.copyRuns(sliceOf(dense), whole, runLength, starts);
-  target.storage.setBounds(union(target.storage.bounds, source.storage.bounds));
-}
-
-function union(
-  left: IntegerBounds | undefined,
-  right: IntegerBounds | undefined,
-): IntegerBounds | undefined {
-  if (left === undefined || right === undefined) return undefined;
-  return {
-    minimum: Math.min(left.minimum, right.minimum),
-    maximum: Math.max(left.maximum, right.maximum),
-  };
+  target.storage.setBounds(unionOfBounds(target.storage.bounds, source.storage.bounds));
 }
 
 /** Splits a view into its longest gapless runs: the trailing dimensions that lie in order. */

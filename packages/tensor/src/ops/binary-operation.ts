@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import type { DType } from "../dtype";
 import { DTypeError } from "../errors";
 import type { KernelSource } from "../gpujs/kernel-source";
@@ -33,6 +34,8 @@ export function binaryFunction(
 ): (left: Operand, right: Operand) => Tensor {
   const operation = binaryOperation(definition);
   return (left, right) => {
+    const tensors = [left, right].filter((operand) => typeof operand !== "number");
+    if (tensors.length > 0) commonDevice(definition.name, tensors);
     using first = asTensor(definition.name, left, right);
     using second = asTensor(definition.name, right, left);
     const shape = broadcastShapes(definition.name, first.tensor.shape, second.tensor.shape);

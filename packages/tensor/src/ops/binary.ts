@@ -65,19 +65,43 @@ export const div: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ bi
 });
 
 /**
- * `left ** right`, elementwise, with broadcasting. A negative base takes whole exponents only; else
- * NaN.
+ * `left ** right`, elementwise, with broadcasting, as C has it: 1 for exponent 0 and for base 1, also
+ * beside NaN. A negative base takes whole exponents only; else NaN.
  */
 export const pow: (left: Operand, right: Operand) => Tensor = /* @__PURE__ */ binaryFunction({
   name: "pow",
   value: `
+    const size = Math.abs(x);
     const whole = Math.floor(y);
-    let r = Math.pow(Math.abs(x), y);
-    if (x < 0) {
-      if (whole - 2 * Math.floor(whole / 2) > 0.5) { r = -r; }
-      if (whole !== y) { r = Math.sqrt(x); }
+    const isOdd = whole - 2 * Math.floor(whole / 2);
+    let r = Math.pow(size, y);
+    if (whole === y && Math.abs(y) < 128) {
+      // By squaring: exact for integers, also where a GPU's own power is not.
+      let rest = Math.abs(y);
+      let factor = size;
+      r = 1;
+      for (let bit = 0; bit < 7; bit++) {
+        const half = Math.floor(rest / 2);
+        if (rest - 2 * half > 0.5) { r = r * factor; }
+        factor = factor * factor;
+        rest = half;
+      }
+      if (y < 0) { r = 1 / r; }
+    } else if (size > 3.4028234e38) {
+      r = size;
+      if (y < 0) { r = 0; }
+    } else if (Math.abs(y) > 3.4028234e38) {
+      r = Math.abs(y);
+      if (size < 1 && y > 0) { r = 0; }
+      if (size > 1 && y < 0) { r = 0; }
+      if (size === 1) { r = 1; }
+    } else if (x < 0 && whole !== y) {
+      r = Math.sqrt(x);
     }
+    if (x < 0 && isOdd > 0.5) { r = -r; }
     if (x !== x) { r = x; }
+    if (y !== y) { r = y; }
+    if (x === 1) { r = 1; }
     if (y === 0) { r = 1; }
     return r;`,
   result: "promoted",

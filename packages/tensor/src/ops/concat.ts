@@ -134,8 +134,9 @@ export function concat(tensors: readonly Tensor[], { axis = 0 }: AxisOptions = {
     );
   }
   const dtypes = tensors.map(({ dtype }) => dtype);
+  const promoted = promotedDType("concat", ...dtypes);
   const isUniform = dtypes.every((dtype) => dtype === first.dtype);
-  const dtype = isUniform ? first.dtype : promotedDType("concat", ...dtypes);
+  const dtype = isUniform ? first.dtype : promoted;
   const operands = tensors.map((tensor) => cast(tensor, dtype));
   try {
     return runSingle(concatOperation, operands, { axis: resolved });
@@ -170,6 +171,9 @@ export function split(
 ): Tensor[] {
   const resolved = resolveAxis("split", axis, input.rank);
   const size = input.shape[resolved] ?? 0;
+  if (typeof parts === "number" && !(Number.isInteger(parts) && parts > 0)) {
+    throw new ShapeError(`split: ${parts} parts; use an integer of 1 or more`, { parts });
+  }
   const sizes = typeof parts === "number" ? new Array<number>(parts).fill(size / parts) : parts;
   const isExact = sizes.every((part) => Number.isInteger(part) && part >= 0);
   if (!isExact || sizes.reduce((sum, part) => sum + part, 0) !== size) {

@@ -171,7 +171,11 @@ export function arange(
   return fromFlat(values, [count], options);
 }
 
-/** `count` numbers evenly apart from `start` to `stop`, both included. */
+/**
+ * `count` numbers evenly apart from `start` to `stop`, both included.
+ *
+ * @throws {OutOfRangeError} when a bound is not finite.
+ */
 export function linspace(
   start: number,
   stop: number,
@@ -179,6 +183,12 @@ export function linspace(
   options: CreationOptions = {},
 ): Tensor {
   assertShape("linspace", [count]);
+  if (!Number.isFinite(start) || !Number.isFinite(stop)) {
+    throw new OutOfRangeError(`linspace: ${start} to ${stop} is not a range; use finite bounds`, {
+      start,
+      stop,
+    });
+  }
   const step = count > 1 ? (stop - start) / (count - 1) : 0;
   // The second half is counted from the end, so that both ends are exact.
   const values = Array.from({ length: count }, (_, index) =>

@@ -1,4 +1,4 @@
-import { OutOfRangeError, ShapeError } from "../errors";
+import { DeviceError, OutOfRangeError, ShapeError } from "../errors";
 import { tidy } from "../lifetime";
 import { sameShape } from "../shape";
 import type { Tensor } from "../tensor";
@@ -9,7 +9,7 @@ import { notEqual } from "./comparisons";
 import { gather } from "./gather";
 import { mean, sum } from "./reductions";
 import { logSoftmax } from "./softmax";
-import { neg } from "./unary";
+import { clip, neg } from "./unary";
 import { where } from "./where";
 
 /** Settings of {@link crossEntropy}. */
@@ -44,10 +44,12 @@ export function crossEntropy(
       labelSmoothing,
     });
   }
+  assertTargets(targets, logits.dimension(-1), ignoreIndex);
   return tidy(() => {
     const logProbabilities = logSoftmax(logits);
     const counts = notEqual(targets, ignoreIndex);
-    const classes = where(counts, targets, 0);
+    // Nothing is clipped that counts: it lets the device know that the classes are in range.
+    const classes = clip(where(counts, targets, 0), 0, Math.max(0, logits.dimension(-1) - 1));
     const picked = gather(logProbabilities, -1, classes.expandDims(-1)).squeeze(-1);
     const plain = neg(picked);
     const losses =
@@ -69,4 +71,28 @@ export function crossEntropy(
         throw new ShapeError(`crossEntropy: unknown reduction "${reduction satisfies never}"`);
     }
   });
+}
+
+/** Every target that the host can see; elsewhere the range that the tensor carries. */
+function assertTargets(targets: Tensor, classes: number, ignoreIndex: number): void {
+  const { device, storage } = targets;
+  if (targets.size === 0) return;
+  const { bounds } = storage;
+  if (device.access === "asynchronous" && bounds === undefined) {
+    throw new DeviceError(
+      `crossEntropy: the range of the targets is not known on ${device.name}; read them with data() and make them again with tensor()`,
+      { device: device.name, shape: targets.shape },
+    );
+  }
+  const candidates =
+    device.access === "asynchronous" && bounds !== undefined
+      ? [bounds.minimum, bounds.maximum]
+      : targets.dataSync();
+  for (const target of candidates) {
+    if (target === ignoreIndex || (target >= 0 && target < classes)) continue;
+    throw new OutOfRangeError(
+      `crossEntropy: target ${target} is out of range; use 0 to ${classes - 1}, or ignoreIndex ${ignoreIndex}`,
+      { target, classes, ignoreIndex },
+    );
+  }
 }

@@ -20,7 +20,7 @@ const pickColumns: KernelSource = {
 /** Rows of operands: `x [rows, N]`, `index [rows, K]`, result `[rows, K]`. */
 const gatherOperation: Operation<undefined, [Tensor, Tensor], [Tensor]> = {
   name: "gather",
-  infer: ([x, index]) => [{ dtype: x.dtype, shape: index.shape }],
+  infer: ([x, index]) => [{ dtype: x.dtype, shape: index.shape, bounds: x.storage.bounds }],
   gpujs: ({ inputs: [x, index], outputs: [output], launch }) => {
     if (output.size === 0) return;
     const { rows, columns } = rowsOf(x.shape);
@@ -106,7 +106,9 @@ const pickRows: KernelSource = {
 /** Rows of a table: `table [V, D]`, `ids [N]`, result `[N, D]`. */
 const takeOperation: Operation<undefined, [Tensor, Tensor], [Tensor]> = {
   name: "take",
-  infer: ([table, ids]) => [{ dtype: table.dtype, shape: [ids.size, table.dimension(1)] }],
+  infer: ([table, ids]) => [
+    { dtype: table.dtype, shape: [ids.size, table.dimension(1)], bounds: table.storage.bounds },
+  ],
   gpujs: ({ inputs: [table, ids], outputs: [output], launch }) => {
     if (output.size === 0) return;
     const [rows = 0, width = 0] = table.shape;

@@ -4,6 +4,7 @@ import type { Tensor } from "../tensor";
 import { cast } from "./cast";
 import { assertDType, assertShapes } from "./checks";
 import { type Operation, partOf, runSingle } from "./operation";
+import { promotedDType } from "./promotion";
 import { reshape } from "./reshape";
 
 const product: KernelSource = {
@@ -95,6 +96,7 @@ export function matmul(left: Tensor, right: Tensor): Tensor {
     right.rank > 0 &&
     left.shape.at(-1) === right.shape.at(right.rank > 1 ? -2 : 0);
   assertShapes("matmul", fits, "use [..., M, K] and [..., K, N]", left, right);
+  promotedDType("matmul", left.dtype, right.dtype);
   using leftFloat = cast(left, "float32");
   using rightFloat = cast(right, "float32");
   using rows = left.rank === 1 ? leftFloat.expandDims(0) : leftFloat.alias();

@@ -4,8 +4,8 @@ import { type BufferSlice, commonDevice, type Device } from "../device/device";
 import { byteLengthOf, type DType, dtypeLayout } from "../dtype";
 import { AutogradError, ShapeError } from "../errors";
 import type { ArrayArgument, KernelArgument, KernelSource } from "../gpujs/kernel-source";
+import type { IntegerBounds } from "../integer-bounds";
 import { formatShape, type Shape, sameShape, sizeOf } from "../shape";
-import type { IntegerBounds } from "../storage";
 import { Tensor } from "../tensor";
 import { copyContiguous } from "./copy-contiguous";
 import type { OperationKernels } from "./operation-kernels";
@@ -15,7 +15,7 @@ export interface TensorSpec {
   readonly dtype: DType;
   readonly shape: Shape;
   /** What is known of an int32 result before it is computed. */
-  readonly bounds?: IntegerBounds;
+  readonly bounds?: IntegerBounds | undefined;
 }
 
 /** What a gpu.js definition works with. All inputs are contiguous. */
@@ -189,6 +189,8 @@ function compute<Attributes, Inputs extends readonly Tensor[], Outputs extends r
   outputs: Outputs,
   attributes: Attributes,
 ): void {
+  // Kernels may count on work to do.
+  if (outputs.every(({ size }) => size === 0)) return;
   const temporaries: Tensor[] = [];
   try {
     const implementation = device.implementationOf(operation.name, operation.kernels);

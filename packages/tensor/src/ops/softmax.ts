@@ -2,6 +2,7 @@ import type { KernelSource } from "../gpujs/kernel-source";
 import { resolveAxis } from "../shape";
 import type { Tensor } from "../tensor";
 import { assertDType, assertShapes } from "./checks";
+import { logSource } from "./exponential";
 import { forEachRowBlock } from "./launch-flat";
 import { type Operation, partOf, rowsOf, runSingle } from "./operation";
 import { moveFromLast, moveToLast } from "./reshape";
@@ -44,7 +45,9 @@ const normalizeLog: KernelSource = {
   name: "log-softmax-normalize",
   source: `function (x, maximum, sum) {
     const row = this.thread.y;
-    return x[row][this.thread.x] - maximum[row] - Math.log(sum[row]);
+    const total = sum[row];
+    ${logSource("logarithm", "total")}
+    return x[row][this.thread.x] - maximum[row] - logarithm;
   }`,
   parameters: ["array", "array", "array"],
 };

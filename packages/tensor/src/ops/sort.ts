@@ -58,8 +58,12 @@ const valueOfColumn: KernelSource = {
 const sortOperation: Operation<SortAttributes, [Tensor], [Tensor, Tensor]> = {
   name: "sort",
   infer: ([input]) => [
-    { dtype: input.dtype, shape: input.shape },
-    { dtype: "int32", shape: input.shape },
+    { dtype: input.dtype, shape: input.shape, bounds: input.storage.bounds },
+    {
+      dtype: "int32",
+      shape: input.shape,
+      bounds: { minimum: 0, maximum: Math.max(0, input.dimension(-1) - 1) },
+    },
   ],
   gpujs: ({ inputs: [input], outputs: [values, indices], attributes, launch, temporary }) => {
     if (input.size === 0) return;

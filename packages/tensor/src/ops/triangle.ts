@@ -1,8 +1,10 @@
+import { OutOfRangeError } from "../errors";
 import type { KernelSource } from "../gpujs/kernel-source";
 import type { Tensor } from "../tensor";
 import { assertShapes } from "./checks";
 import { forEachRowBlock } from "./launch-flat";
 import { type Operation, partOf, rowsOf, runSingle } from "./operation";
+import { promotedDType } from "./promotion";
 
 interface TriangleAttributes {
   readonly diagonal: number;
@@ -54,14 +56,31 @@ export interface TriangleOptions {
   readonly diagonal?: number;
 }
 
-/** The lower triangle of the last two dimensions: elements above the diagonal become 0. */
+function assertTriangle(operation: string, input: Tensor, diagonal: number): void {
+  assertShapes(operation, input.rank >= 2, "use at least two dimensions", input);
+  promotedDType(operation, input.dtype);
+  if (Number.isInteger(diagonal)) return;
+  throw new OutOfRangeError(
+    `${operation}: diagonal ${diagonal} is not an integer; use 0, 1, -1, …`,
+    {
+      operation,
+      diagonal,
+    },
+  );
+}
+
+/**
+ * The lower triangle of the last two dimensions: elements above the diagonal become 0.
+ *
+ * @throws {OutOfRangeError} when the diagonal is not an integer.
+ */
 export function tril(input: Tensor, { diagonal = 0 }: TriangleOptions = {}): Tensor {
-  assertShapes("tril", input.rank >= 2, "use at least two dimensions", input);
+  assertTriangle("tril", input, diagonal);
   return runSingle(triangleOperation, [input], { diagonal, isUpper: false });
 }
 
-/** The upper triangle of the last two dimensions: elements below the diagonal become 0. */
+/** The upper triangle of the last two dimensions: elements below the diagonal become 0. See {@link tril}. */
 export function triu(input: Tensor, { diagonal = 0 }: TriangleOptions = {}): Tensor {
-  assertShapes("triu", input.rank >= 2, "use at least two dimensions", input);
+  assertTriangle("triu", input, diagonal);
   return runSingle(triangleOperation, [input], { diagonal, isUpper: true });
 }

@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import type { KernelSource } from "../gpujs/kernel-source";
 import type { Tensor } from "../tensor";
 import { borrowAs } from "./borrowed";
@@ -31,6 +32,7 @@ export function unaryFunction(
   const operation = unaryOperation(definition);
   const { keepsIntegers = false } = definition;
   return (input, ...numbers) => {
+    commonDevice(definition.name, [input]);
     const dtype = promotedDType(definition.name, input.dtype);
     using operand = borrowAs(input, dtype === "int32" && keepsIntegers ? "int32" : "float32");
     return runSingle(operation, [operand.tensor], numbers);
@@ -54,7 +56,8 @@ function unaryOperation(definition: UnaryDefinition): Operation<Numbers, [Tensor
     gpujs: (context) => launchFlat(context, source, context.attributes),
     gradient:
       gradient === undefined || derivative === "zero"
-        ? "none"
+        ? // Recorded all the same, so that a function of nothing else has a gradient: 0.
+          { saves: "neither", compute: () => [undefined] }
         : {
             saves: derivative.reads === "x" ? "inputs" : "outputs",
             compute: ({ inputs: [x], outputs: [y], outputGradient, attributes }) => [

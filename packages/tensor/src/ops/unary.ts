@@ -88,9 +88,7 @@ export const round: (input: Tensor) => Tensor = /* @__PURE__ */ unaryFunction({
     let r = x;
     if (Math.abs(x) < 8388608) {
       r = Math.floor(x + 0.5);
-      const isHalf = r - x === 0.5;
-      const isOdd = r - 2 * Math.floor(r / 2) > 0.5;
-      if (isHalf && isOdd) { r = r - 1; }
+      if (r - x === 0.5 && r - 2 * Math.floor(r / 2) > 0.5) { r = r - 1; }
     }
     return r;`,
   derivative: "zero",
@@ -120,5 +118,8 @@ export function clip(input: Tensor, low: number, high: number): Tensor {
       { low, high },
     );
   }
-  return clipTo(input, low, high);
+  const result = clipTo(input, low, high);
+  // So that clipped indexes can be used on a device that cannot be read at once.
+  if (result.dtype === "int32") result.storage.setBounds({ minimum: low, maximum: high });
+  return result;
 }

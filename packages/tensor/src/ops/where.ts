@@ -1,4 +1,5 @@
 import type { KernelSource } from "../gpujs/kernel-source";
+import { unionOfBounds } from "../integer-bounds";
 import { broadcastShapes } from "../shape";
 import type { Tensor } from "../tensor";
 import type { Operand } from "./binary-operation";
@@ -21,7 +22,10 @@ const choose: KernelSource = {
 
 const whereOperation: Operation<undefined, [Tensor, Tensor, Tensor], [Tensor]> = {
   name: "where",
-  infer: ([, left]) => [{ dtype: left.dtype, shape: left.shape }],
+  infer: ([, left, right]) => {
+    const bounds = unionOfBounds(left.storage.bounds, right.storage.bounds);
+    return [{ dtype: left.dtype, shape: left.shape, bounds }];
+  },
   gpujs: (context) => launchFlat(context, choose),
   gradient: {
     saves: "inputs",

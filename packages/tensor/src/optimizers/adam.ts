@@ -21,6 +21,13 @@ export interface StepScale {
   readonly secondScale: number;
 }
 
+function assertBetas(betas: readonly [number, number]): void {
+  if (betas.every((beta) => beta >= 0 && beta < 1)) return;
+  throw new OutOfRangeError(`optimizer: betas ${betas.join(", ")} must be from 0 to below 1`, {
+    betas,
+  });
+}
+
 abstract class AdamFamily extends Optimizer {
   protected readonly betas: readonly [number, number];
   protected readonly epsilon: number;
@@ -29,13 +36,9 @@ abstract class AdamFamily extends Optimizer {
   constructor(parameters: Parameters, options: AdamOptions, defaultDecay: number) {
     const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8 } = options;
     const { weightDecay = defaultDecay } = options;
+    // Before any memory is taken.
+    assertBetas(betas);
     super(parameters, learningRate, ["first", "second"]);
-    const isValid = betas.every((beta) => beta >= 0 && beta < 1);
-    if (!isValid) {
-      throw new OutOfRangeError(`optimizer: betas ${betas.join(", ")} must be from 0 to below 1`, {
-        betas,
-      });
-    }
     this.betas = betas;
     this.epsilon = epsilon;
     this.weightDecay = weightDecay;

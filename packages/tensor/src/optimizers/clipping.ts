@@ -18,13 +18,16 @@ export interface ClippedGradients {
  * Scales all gradients together so that their common Euclidean norm is at most `maximum`
  * (Pascanu et al. 2012, arXiv 1211.5063, algorithm 1; with PyTorch's 1e-6 in the divisor).
  *
- * @throws {OutOfRangeError} unless `maximum` is a finite number above 0.
+ * @throws {OutOfRangeError} unless `maximum` is a finite number above 0 and there is a gradient.
  */
 export function clipByGlobalNorm(gradients: Parameters, maximum: number): ClippedGradients {
   if (!(maximum > 0 && Number.isFinite(maximum))) {
     throw new OutOfRangeError(`clipByGlobalNorm: ${maximum} is not a finite number above 0`, {
       maximum,
     });
+  }
+  if (Object.keys(gradients).length === 0) {
+    throw new OutOfRangeError("clipByGlobalNorm: no gradient given; pass one at least");
   }
   return noGrad(() =>
     tidy(() => {

@@ -1,6 +1,6 @@
 import { gradientOf } from "../autograd/leaf";
 import { noGrad } from "../autograd/recording";
-import { AutogradError, OutOfRangeError, ShapeError } from "../errors";
+import { AutogradError, DTypeError, OutOfRangeError, ShapeError } from "../errors";
 import { keep, tidy } from "../lifetime";
 import { assign } from "../ops/assign";
 import { clone } from "../ops/contiguous";
@@ -42,6 +42,13 @@ export abstract class Optimizer implements Disposable {
     if (typeof learningRate === "number" && !(learningRate >= 0)) {
       throw new OutOfRangeError(`optimizer: learningRate ${learningRate} is below 0`, {
         learningRate,
+      });
+    }
+    for (const [name, { dtype }] of Object.entries(parameters)) {
+      if (dtype === "float32") continue;
+      throw new DTypeError(`optimizer: parameter ${name} is ${dtype}; it must be float32`, {
+        name,
+        dtype,
       });
     }
     this.parameters = parameters;

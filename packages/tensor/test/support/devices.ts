@@ -39,7 +39,8 @@ function caseOf(
   };
 }
 
-const hostCases: DeviceCase[] = [
+/** The devices whose memory the host sees, so that tests may read at once. */
+export const hostCases: DeviceCase[] = [
   caseOf("cpu, gpu.js", "cpu", "gpujs"),
   caseOf("wasm, gpu.js", "wasm", "gpujs", { kernels: "gpujs" }),
   caseOf("wasm, SIMD", "wasm", "simd", { build: "simd" }),

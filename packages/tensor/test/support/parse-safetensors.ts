@@ -7,6 +7,8 @@ interface FixtureTensor {
 /** The tensors and the metadata of a safetensors file. */
 export interface FixtureFile {
   readonly metadata: Readonly<Record<string, string>>;
+  /** The names of all tensors. */
+  readonly names: readonly string[];
   tensor(name: string): FixtureTensor;
 }
 
@@ -18,6 +20,7 @@ export function parseSafetensors(file: Uint8Array): FixtureFile {
   const { __metadata__: metadata = {}, ...entries } = JSON.parse(header);
   return {
     metadata,
+    names: Object.keys(entries),
     tensor(name) {
       const { dtype, shape, data_offsets: offsets } = entries[name];
       const [start, end] = offsets.map((offset: number) => 8 + headerLength + offset);

@@ -2,11 +2,13 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import {
   add,
   argmax,
+  argsort,
   assign,
   byteLengthOf,
   bytesOf,
   contiguous,
   createDevice,
+  crossEntropy,
   type Device,
   type DType,
   embedding,
@@ -26,6 +28,7 @@ import {
   XError,
   zeros,
 } from "../../src/index";
+import { expectAllClose } from "../support/all-close";
 import { type DeviceCase, describeOn } from "../support/devices";
 import { valuesOf } from "../support/values-of";
 
@@ -156,6 +159,18 @@ export function tensorSuite(deviceCase: DeviceCase): void {
       expect([...read]).toEqual([4, 5, 4, 5]);
       const picked = await valuesOf(() => rows(topK(counting([1, 4]), 2).indices.transpose()));
       expect([...picked]).toEqual([6, 7, 4, 5]);
+      const sorted = await valuesOf(() => rows(argsort(counting([4]), { descending: true })));
+      expect([...sorted]).toEqual([6, 7, 4, 5, 2, 3, 0, 1]);
+      const targets = [1, -100, 0, 1];
+      const loss = await valuesOf(() =>
+        crossEntropy(table, tensor(targets, [4], { device, dtype: "int32" }), {
+          reduction: "none",
+        }),
+      );
+      const nats = Math.log(1 + Math.E);
+      expectAllClose(loss, [nats - 1, 0, nats, nats - 1], { absolute: 1e-6 });
+      using classes = tensor([1, 2, 0, -100], [4], { device, dtype: "int32" });
+      expect(() => crossEntropy(table, classes)).toThrow(/2 is out of range/);
       using unknown = empty([2], { device, dtype: "int32" });
       using known = tensor([3, 0], [2], { device, dtype: "int32" });
       if (device.access === "asynchronous") {

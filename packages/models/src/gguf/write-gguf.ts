@@ -1,4 +1,4 @@
-import { type GgufTensorType, ggufTensorLayout } from "../../src/gguf/tensor-type";
+import { type GgufTensorType, ggufTensorLayout } from "./tensor-type";
 
 /** Numbers that a GGUF file gives the value types. */
 const valueTypes = {

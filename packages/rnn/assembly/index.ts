@@ -1,0 +1,6 @@
+export {
+  backwardScratchBytes,
+  forwardScratchBytes,
+  recurrentBackward,
+  recurrentForward,
+} from "./sequence";

@@ -22,7 +22,7 @@ const graphs = {
   softmax: single("Softmax", { axis: -1 }),
   layerNorm: single("LayerNormalization", { axis: -1, epsilon: 1e-5 }),
   matmul: single("MatMul"),
-  sum: (inputs, output) => reduction("ReduceSum", [0, 1])(inputs, output),
+  sum: reduction("ReduceSum", [0, 1]),
   meanLast: reduction("ReduceMean", [1]),
   meanFirst: reduction("ReduceMean", [0]),
   matmulBackward: () => ({

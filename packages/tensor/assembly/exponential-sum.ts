@@ -4,11 +4,11 @@ import { constant } from "./unary-exponential";
 /** As `roundingShift`, with the bias of the exponent: the low bits hold n + 127, ready to be shifted. */
 const biasedShift: f32 = 12583039;
 
-/** e^-87.33 is the least normal number. */
-const lowestExponent: f32 = -87.33;
+/** Below it n is -127, whose bits as an exponent are those of the factor 0. */
+const lowestExponent: f32 = -88;
 
 /**
- * e^t for t <= 0, with 0 below 1.2e-38: subnormal results are slow.
+ * e^t for t <= 0, with 0 below 8.3e-39: subnormal results are slow.
  *
  * As in `unary-exponential.ts`, but 2^n is one factor, and e^r the best 1 + r Q(r) of degree 5 by its
  * relative error, 9.2e-8: two operations and a constant less than one that is exact to float32.
@@ -37,7 +37,7 @@ function power(
   p = multiplyAdd(p, r, c3);
   p = multiplyAdd(p, r, c2);
   p = multiplyAdd(p, r, c1);
-  return v128.andnot(multiplyAdd(p, f32x4.mul(r, scale), scale), f32x4.lt(t, lowest));
+  return multiplyAdd(p, f32x4.mul(r, scale), scale);
 }
 
 /**

@@ -181,7 +181,8 @@ function valuesOf(count: number, seed: number): Float32Array {
 function runSimd(device: Device, operation: string, compute: () => Tensor): ArrayLike<number> {
   const { result, records } = recordLaunches(device, compute);
   const [record] = records.filter((one) => one.operation === operation);
-  expect(record?.implementation, operation).toBe(device.kernels);
+  // An empty result is not launched at all.
+  if (result.size > 0) expect(record?.implementation, operation).toBe(device.kernels);
   const values = result.dataSync();
   result.dispose();
   return values;

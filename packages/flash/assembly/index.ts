@@ -1,2 +1,3 @@
 export { flashBackward, flashBackwardScratchBytes, flashClear } from "./backward";
+export { flashCombine, flashDecode, flashDecodeScratchBytes } from "./decode";
 export { flashForward, flashForwardScratchBytes } from "./forward";

@@ -27,6 +27,7 @@ export class Problem {
   tileQueries: i32;
   tileKeys: i32;
   splits: i32;
+  partials: usize;
   queryBatchBytes: i32;
   queryTokenBytes: i32;
   queryHeadBytes: i32;

@@ -5,5 +5,7 @@ export type { FlashAttentionOptions, FlashAttentionResult } from "./flash-attent
 export { flashAttention, flashAttentionWithLogSumExp } from "./flash-attention";
 export type { FlashAttentionBackwardOperands } from "./flash-attention-backward";
 export { flashAttentionBackward } from "./flash-attention-backward";
+export type { FlashDecodeOptions } from "./flash-decode";
+export { flashDecode, flashDecodeWithLogSumExp } from "./flash-decode";
 export type { CumulativeLengths } from "./layout";
 export type { AttentionWindow } from "./window";

@@ -22,6 +22,7 @@ const words = [
   "tileQueries",
   "tileKeys",
   "splits",
+  "partials",
   "queryBatchBytes",
   "queryTokenBytes",
   "queryHeadBytes",

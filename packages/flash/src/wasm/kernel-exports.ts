@@ -10,5 +10,9 @@ export interface FlashExports {
   readonly flashForwardScratchBytes: (problem: Pointer) => number;
   readonly flashBackward: RangeKernel;
   readonly flashBackwardScratchBytes: (problem: Pointer) => number;
+  readonly flashDecode: RangeKernel;
+  readonly flashDecodeScratchBytes: (problem: Pointer) => number;
+  /** Combines the splits of sequences `begin` to `end`. */
+  readonly flashCombine: (problem: Pointer, begin: number, end: number) => void;
   readonly flashClear: (target: Pointer, byteLength: number) => void;
 }

@@ -1,6 +1,7 @@
 import type { WasmKernels } from "@x/tensor/kernels";
 import { relaxedModuleBase64, simdModuleBase64 } from "../generated/kernels";
 import { backwardImplementation } from "./backward";
+import { decodeImplementation } from "./decode";
 import { forwardImplementation } from "./forward";
 import type { FlashExports } from "./kernel-exports";
 
@@ -11,6 +12,7 @@ export const wasmKernels: WasmKernels = {
     const kernels = exports as unknown as FlashExports;
     return new Map([
       ["flashAttention", forwardImplementation(kernels, host)],
+      ["flashDecode", decodeImplementation(kernels, host)],
       ["flashAttentionBackward", backwardImplementation(kernels, host)],
     ]);
   },

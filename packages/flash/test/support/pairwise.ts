@@ -14,9 +14,9 @@ export function pairwise<F extends Factors>(factors: F): Choice<F>[] {
   const missing = new Set<string>();
   names.forEach((a, index) => {
     for (const b of names.slice(index + 1)) {
-      factors[a]!.forEach((_, i) => {
-        factors[b]!.forEach((_, j) => missing.add(pairOf(a, i, b, j)));
-      });
+      for (const i of factors[a]!.keys()) {
+        for (const j of factors[b]!.keys()) missing.add(pairOf(a, i, b, j));
+      }
     }
   });
   const orderedPair = (a: string, i: number, b: string, j: number) =>

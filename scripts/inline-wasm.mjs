@@ -42,3 +42,14 @@ const constants = Object.entries(builds).flatMap(([name, description]) => {
 
 mkdirSync("src/generated", { recursive: true });
 writeFileSync("src/generated/kernels.ts", constants.join("\n"));
+
+// A build that counts goes to a file of its own, so that nobody bundles it by accident.
+const instrumented = "build/kernels.instrumented.wasm";
+if (existsSync(instrumented)) {
+  const bytes = readFileSync(instrumented);
+  assertNoStaticData(instrumented, bytes);
+  writeFileSync(
+    "src/generated/instrumented.ts",
+    `/** Kernels for baseline SIMD that count loads and stores. */\nexport const instrumentedModuleBase64: string =\n  "${bytes.toString("base64")}";\n`,
+  );
+}

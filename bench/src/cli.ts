@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { BenchRow, BenchSuite } from "./bench-row";
 import { formatTable } from "./format-table";
 import { decodeSuite } from "./suites/decode";
+import { flashSuite } from "./suites/flash";
 import { accuracySuite } from "./suites/kvcache/accuracy";
 import { kvcacheSuite } from "./suites/kvcache/costs";
 import { restoringSuite } from "./suites/kvcache/restoring";
@@ -15,6 +16,7 @@ import { tensorSuite } from "./suites/tensor";
 
 const suites: readonly BenchSuite[] = [
   decodeSuite,
+  flashSuite,
   kvcacheSuite,
   accuracySuite,
   restoringSuite,

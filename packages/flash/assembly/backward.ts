@@ -15,7 +15,7 @@ import {
   queryRowsBytes,
 } from "./query-rows";
 import { hasModifiers, hideScores, isPartial, modifyScores, scorePanel } from "./scores";
-import { clear, constant, multiplyAdd, sumLanes } from "./simd";
+import { clear, constant, multiplyAdd } from "./simd";
 import { countLoads, countStores } from "./traffic";
 
 /**
@@ -154,7 +154,7 @@ function backwardUnit(
   const rows = layQueryRows(unit.rows, totalRows);
   describeRows(problem, sequence, batchIndex, kvHead, 0, count, rows);
   panelRanges(rows, count, unit.ranges);
-  prepareRows(problem, sequence, batchIndex, rows, count, totalRows, unit);
+  prepareRows(problem, sequence, batchIndex, kvHead, rows, count, totalRows, unit);
 
   const keySize = roundUp(problem.keySize, lanes);
   const valueSize = roundUp(problem.valueSize, lanes);
@@ -186,6 +186,7 @@ function prepareRows(
   problem: Problem,
   sequence: Sequence,
   batchIndex: i32,
+  kvHead: i32,
   rows: QueryRows,
   count: i32,
   totalRows: i32,
@@ -216,13 +217,8 @@ function prepareRows(
     store<usize>(unit.gradientRows + lane * 4, gradient);
     store<f32>(unit.logSumExp + lane * 4, total);
     store<f32>(unit.delta + lane * 4, delta);
-    if (problem.sinkGradient != 0) {
-      const sink = load<f32>(problem.sinks + head * 4);
-      const target = problem.sinkGradient + head * 4;
-      const weight = exponentialOfNumber(sink - total);
-      store<f32>(target, load<f32>(target) - weight * delta);
-    }
   }
+  if (problem.sinkGradient != 0) addSinkGradients(problem, kvHead, count, unit);
   packQueries(rows.query, count, keySize, unit.zeros, unit.queryLanes);
   packPanels(rows.query, count, keySize, totalRows, unit.queryPanels);
   packQueries(unit.gradientRows, count, valueSize, unit.zeros, unit.gradientLanes);
@@ -231,6 +227,24 @@ function prepareRows(
   // Queries, output, its gradient, the log-sum-exp, and its gradient where there is one.
   const scalars = problem.logSumExpGradient == 0 ? 1 : 2;
   countLoads(count * (keySize + 2 * valueSize + scalars));
+  // Laid out they are as large as before, and the gradient of the queries begins as zeros.
+  countStores(count * (2 * keySize + valueSize + 2));
+}
+
+/** -Σ e^(sink - logSumExp) D over the rows of each head of the unit. */
+function addSinkGradients(problem: Problem, kvHead: i32, count: i32, unit: Unit): void {
+  const group = problem.group;
+  for (let member = 0; member < group; member++) {
+    const head = kvHead * group + member;
+    const sink = load<f32>(problem.sinks + head * 4);
+    let sum: f64 = 0;
+    for (let lane = member; lane < count; lane += group) {
+      const weight = exponentialOfNumber(sink - load<f32>(unit.logSumExp + lane * 4));
+      sum += (weight * load<f32>(unit.delta + lane * 4)) as f64;
+    }
+    const target = problem.sinkGradient + head * 4;
+    store<f32>(target, load<f32>(target) - (sum as f32));
+  }
 }
 
 /** e^x for a single x. */
@@ -238,13 +252,15 @@ function exponentialOfNumber(x: f32): f32 {
   return f32x4.extract_lane(exponentialOf(f32x4.splat(x)), 0);
 }
 
+/**
+ * Summed in the order of `multiply`, so that dP - D of a row with one key is 0 and not a rounding.
+ */
 function dot(a: usize, b: usize, size: i32): f32 {
   let sum = f32x4.splat(0);
-  let i = 0;
-  for (; i + 4 <= size; i += 4) sum = multiplyAdd(v128.load(a + i * 4), v128.load(b + i * 4), sum);
-  let rest: f32 = 0;
-  for (; i < size; i++) rest += load<f32>(a + i * 4) * load<f32>(b + i * 4);
-  return sumLanes(sum) + rest;
+  for (let i = 0; i < size; i++) {
+    sum = multiplyAdd(v128.load32_zero(a + i * 4), v128.load32_zero(b + i * 4), sum);
+  }
+  return f32x4.extract_lane(sum, 0);
 }
 
 /** What one tile of query rows and one tile of keys add to each other's gradients. */
@@ -277,6 +293,9 @@ function backwardTile(
     begin = min(begin, panel);
     end = panel + 1;
     backwardPanel(problem, sequence, batchIndex, rows, lane, range, first, keys, weights, scores, unit);
+    const own = min(lanes, firstRow + count - lane);
+    countLoads(own * (2 * problem.keySize + problem.valueSize + 2));
+    countStores(own * problem.keySize);
   }
   if (begin >= end) return;
   const used = roundUp(keys, quad);
@@ -304,7 +323,7 @@ function backwardTile(
   );
 }
 
-/** Weights and score gradients of eight query rows, and their own gradient. */
+/** Weights and score gradients of eight query rows, and their own gradient, which is read and written. */
 function backwardPanel(
   problem: Problem,
   sequence: Sequence,
@@ -344,13 +363,15 @@ function backwardPanel(
     prepareDropout(problem, batchIndex, rows, lane, unit.rounds);
     dropWeights(problem, rows, lane, begin, used, unit.rounds, ownScores);
   }
-  const scale: f32 = problem.biasGradient == 0 && problem.softcap == 0 ? problem.scale : 1;
+  // The gradient of the bias comes before softcap and scale; without either, the scale goes along.
+  const isBent = problem.biasGradient != 0 || problem.softcap != 0;
+  const scale: f32 = isBent ? 1 : problem.scale;
   differentiate(own, ownScores, used, unit.logSumExp + lane * 4, unit.delta + lane * 4, scale);
   if (problem.dropoutKeys != 0) {
     dropWeights(problem, rows, lane, begin, used, unit.rounds, own);
   }
   if (problem.biasGradient != 0) addBiasGradient(problem, sequence, rows, lane, begin, used, ownScores);
-  if (scale != problem.scale) {
+  if (isBent) {
     bendScores(ownScores, problem.softcap == 0 ? 0 : unit.bends, used, problem.scale);
   }
   const paddedKeySize = roundUp(keySize, lanes);
@@ -382,12 +403,13 @@ function differentiate(
   const log2e = constant(Exponential.log2e, keys);
   const lowest = constant(Exponential.lowest, keys);
   const rounding = constant(Exponential.rounding, keys);
+  const high = constant(Exponential.ln2High, keys);
+  const low = constant(Exponential.ln2Low, keys);
   const c6 = constant(Exponential.c6, keys);
   const c5 = constant(Exponential.c5, keys);
   const c4 = constant(Exponential.c4, keys);
   const c3 = constant(Exponential.c3, keys);
   const c2 = constant(Exponential.c2, keys);
-  const c1 = constant(Exponential.c1, keys);
   const one = constant(1, keys);
   const factor = f32x4.splat(scale);
   for (let half = 0; half < lanes; half += quad) {
@@ -398,7 +420,7 @@ function differentiate(
     const end = at + keys * lanes * 4;
     while (at < end) {
       const x = f32x4.sub(v128.load(at), total);
-      const p = exponential(x, log2e, lowest, rounding, c6, c5, c4, c3, c2, c1, one);
+      const p = exponential(x, log2e, lowest, rounding, high, low, c6, c5, c4, c3, c2, one);
       v128.store(at, p);
       const gradient = f32x4.mul(f32x4.sub(v128.load(scoreAt), shift), p);
       v128.store(scoreAt, f32x4.mul(gradient, factor));
@@ -478,5 +500,6 @@ function storeQueryGradient(
     const row = (sequence.outputStart + token) * problem.heads + head;
     memory.copy(problem.queryGradient + row * rowBytes, unit.queryGradient + lane * sourceBytes, rowBytes);
   }
+  countLoads(count * problem.keySize);
   countStores(count * problem.keySize);
 }

@@ -6,25 +6,6 @@ import { unpackRow } from "./unpack";
  * kernels go through here, so paged and contiguous caches give the same bits.
  */
 
-/** Address of the row of token `index`, in the storage's own format. */
-@inline
-export function rowAddress(
-  problem: Problem,
-  base: usize,
-  batchIndex: i32,
-  index: i32,
-  batchBytes: i32,
-  blockBytes: i32,
-  tokenBytes: i32,
-): usize {
-  if (problem.blockTable == 0) {
-    return base + batchIndex * batchBytes + index * tokenBytes;
-  }
-  const slot = batchIndex * problem.blocksPerSequence + index / problem.blockSize;
-  const block = load<i32>(problem.blockTable + slot * 4);
-  return base + block * blockBytes + (index % problem.blockSize) * tokenBytes;
-}
-
 /**
  * Writes the addresses of `count` float32 rows from token `first` on to `pointers`. Rows of other
  * storages are unpacked to `unpacked` first.
@@ -93,14 +74,33 @@ function listRows(
   pointers: usize,
   unpacked: usize,
 ): void {
-  const storage = problem.storage;
-  for (let i = 0; i < count; i++) {
-    let row = rowAddress(problem, base, batchIndex, first + i, batchBytes, blockBytes, tokenBytes);
-    if (storage != 0) {
-      unpackRow(storage, row, unpacked, size);
-      row = unpacked;
+  const end = pointers + count * 4;
+  let row = base + batchIndex * batchBytes + first * tokenBytes;
+  // Rows up to the next block's; without a table they all lie in one.
+  let left = count;
+  let blockEntry: usize = 0;
+  if (problem.blockTable != 0) {
+    const block = first / problem.blockSize;
+    const within = first % problem.blockSize;
+    blockEntry = problem.blockTable + (batchIndex * problem.blocksPerSequence + block) * 4;
+    row = base + load<i32>(blockEntry) * blockBytes + within * tokenBytes;
+    left = problem.blockSize - within;
+  }
+  while (pointers < end) {
+    if (left == 0) {
+      blockEntry += 4;
+      row = base + load<i32>(blockEntry) * blockBytes;
+      left = problem.blockSize;
+    }
+    left--;
+    if (problem.storage == 0) {
+      store<u32>(pointers, row as u32);
+    } else {
+      unpackRow(problem.storage, row, unpacked, size);
+      store<u32>(pointers, unpacked as u32);
       unpacked += size * 4;
     }
-    store<u32>(pointers + i * 4, row as u32);
+    row += tokenBytes;
+    pointers += 4;
   }
 }

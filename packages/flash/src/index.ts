@@ -7,5 +7,7 @@ export type { FlashAttentionBackwardOperands } from "./flash-attention-backward"
 export { flashAttentionBackward } from "./flash-attention-backward";
 export type { FlashDecodeOptions } from "./flash-decode";
 export { flashDecode, flashDecodeWithLogSumExp } from "./flash-decode";
+export type { AttentionSchedule, IoCost, IoCostOptions } from "./io-cost";
+export { ioCost, tileSizesFor } from "./io-cost";
 export type { CumulativeLengths } from "./layout";
 export type { AttentionWindow } from "./window";

@@ -31,11 +31,12 @@ export function runDecode(
   splits: number,
 ): void {
   const { table, units } = sequenceTable(layout, (index) =>
-    layout.sequences[index]?.queryLength === 0 ? 0 : layout.kvHeads * splits,
+    layout.sequences[index]?.queryLength === 0 ? 0 : splits,
   );
   const tileQueries = Math.ceil(Math.max(1, mostRows(layout)) / 8) * 8;
   const rowFloats = Math.ceil(layout.valueSize / 4) * 4 + 4;
-  const partialBytes = units * tileQueries * rowFloats * Float32Array.BYTES_PER_ELEMENT;
+  const rowBytes = rowFloats * Float32Array.BYTES_PER_ELEMENT;
+  const partialBytes = units * layout.kvHeads * tileQueries * rowBytes;
   host.withScratch(partialBytes, (partials) =>
     withProblem(
       host,

@@ -137,7 +137,8 @@ export function attend(
         }
         delta = round(delta - gradients.logSumExp[row]!);
         for (let j = 0; j < keyLength; j++) {
-          const weight = weights[j]!;
+          // The backward pass is defined by recomputation from the log-sum-exp.
+          const weight = round(Math.exp(round(scores[j]! - total)));
           if (scores[j] === Number.NEGATIVE_INFINITY) continue;
           const v = ((keyStart + j) * kvHeads + kv) * valueSize;
           const k = ((keyStart + j) * kvHeads + kv) * keySize;
@@ -157,7 +158,7 @@ export function attend(
           }
         }
         if (sinks) {
-          const weight = round(round(Math.exp(round(sink - shift))) / sum);
+          const weight = round(Math.exp(round(sink - total)));
           accumulate(result.sinkGradient, h, -round(weight * delta));
         }
       }

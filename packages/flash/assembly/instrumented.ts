@@ -1,0 +1,2 @@
+export * from "./index";
+export { loadedElements, resetTraffic, storedElements } from "./traffic";

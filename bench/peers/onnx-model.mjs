@@ -33,12 +33,13 @@ function attribute(name, value) {
   return [...text(1, name), ...float(2, value), ...integer(20, types.float)];
 }
 
-function node({ type, inputs, outputs, attributes = {} }) {
+function node({ type, inputs, outputs, attributes = {}, domain }) {
   return [
     ...inputs.flatMap((name) => text(1, name)),
     ...outputs.flatMap((name) => text(2, name)),
     ...text(4, type),
     ...Object.entries(attributes).flatMap(([name, value]) => message(5, attribute(name, value))),
+    ...(domain === undefined ? [] : text(7, domain)),
   ];
 }
 
@@ -57,7 +58,7 @@ function integerVector(name, values) {
 
 /**
  * @param {object} graph
- * @param {{ type: string, inputs: string[], outputs: string[], attributes?: object }[]} graph.nodes
+ * @param {{ type: string, inputs: string[], outputs: string[], attributes?: object, domain?: string }[]} graph.nodes
  * @param {Record<string, number[]>} graph.inputs - Shapes by name.
  * @param {Record<string, number[]>} graph.outputs - Shapes by name.
  * @param {Record<string, number[]>} [graph.integers] - Constant int64 vectors by name.
@@ -73,6 +74,8 @@ export function onnxModel({ nodes, inputs, outputs, integers = {} }) {
     ...Object.entries(inputs).flatMap(([name, shape]) => message(11, valueInfo(name, shape))),
     ...Object.entries(outputs).flatMap(([name, shape]) => message(12, valueInfo(name, shape))),
   ];
-  const operators = integer(2, 20);
-  return Uint8Array.from([...integer(1, 9), ...message(7, graph), ...message(8, operators)]);
+  const operators = message(8, integer(2, 20));
+  const domains = new Set(nodes.flatMap(({ domain }) => domain ?? []));
+  const contributed = [...domains].flatMap((one) => message(8, [...text(1, one), ...integer(2, 1)]));
+  return Uint8Array.from([...integer(1, 9), ...message(7, graph), ...operators, ...contributed]);
 }

@@ -34,7 +34,7 @@ export const flashSuite: BenchSuite = {
   description: `exact attention against ${peerPackage}, and its own variants against each other`,
   async run(options) {
     using device = await createDevice("wasm", { threads: 1 });
-    const peers = await importPeer<PeerModule>("onnxruntime-attention.mjs", options.log);
+    const peers = await importPeer<PeerModule>("flash-onnx.mjs", options.log);
     const rows: BenchRow[] = [];
     rows.push(await againstPeer(device, peers, "fused", 1024, 8, options));
     rows.push(await againstPeer(device, peers, "unfused", 4096, 1, options));

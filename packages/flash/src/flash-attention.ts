@@ -196,7 +196,7 @@ function assertOptional(
 }
 
 /** `[B, H, Nq, Nk]`: the scores that are never held. */
-export function scoreShape({ batch, heads, sequences }: AttentionLayout): number[] {
+function scoreShape({ batch, heads, sequences }: AttentionLayout): number[] {
   const [first] = sequences;
   return [batch, heads, first?.queryLength ?? 0, first?.keyLength ?? 0];
 }

@@ -79,7 +79,7 @@ const single = new Float32Array(1);
 const bits = new Uint32Array(single.buffer);
 
 /** The nearest float16, ties to even, as its bits. */
-export function toHalf(value: number): number {
+function toHalf(value: number): number {
   single[0] = value;
   const word = bits[0] ?? 0;
   const sign = (word >>> 16) & 0x8000;

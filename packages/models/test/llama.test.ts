@@ -1,3 +1,4 @@
+import { dynamicStore } from "@x/kvcache";
 import type { Tensor } from "@x/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scalar } from "../src/gguf/write-gguf";
@@ -44,6 +45,19 @@ describe.each([
     using state = reference.model.createState();
     const logits = read(reference.model.forward([{ state, tokenIds, logits: "all" }]));
     expectClose(whole, logits, 1e-4);
+  });
+
+  it("gives the same logits over a cache of its own, in tiles where there are SIMD kernels", () => {
+    const launched = new Set<string>();
+    language.model.device.onLaunch = ({ operation }) => launched.add(operation);
+    using state = language.model.createState({ cache: dynamicStore() });
+    const rows = [tokenIds.slice(0, 7), tokenIds.slice(7, 8), tokenIds.slice(8)].flatMap(
+      (chunk) => [...read(language.model.forward([{ state, tokenIds: chunk, logits: "all" }]))],
+    );
+    language.model.device.onLaunch = undefined;
+    expectClose(Float32Array.from(rows), whole, 1e-4);
+    expect(launched.has("flashAttention")).toBe(kernels === "auto");
+    expect(launched.has("softmax")).toBe(kernels === "gpujs");
   });
 
   it("gives the same logits whatever the chunks", () => {

@@ -62,7 +62,7 @@ export function describeAttention(
 }
 
 /** Address and strides of a bias or mask; dimensions that repeat have stride 0. */
-export function scoreOperand(name: "bias" | "mask", tensor?: Tensor): Problem {
+function scoreOperand(name: "bias" | "mask", tensor?: Tensor): Problem {
   if (tensor === undefined) return {};
   const stride = (fromEnd: number) =>
     (tensor.shape.at(-fromEnd) ?? 1) === 1 ? 0 : (tensor.strides.at(-fromEnd) ?? 0);

@@ -47,7 +47,7 @@ export interface PreparedCase {
 }
 
 /** The operands as tensors. */
-export interface CaseTensors {
+interface CaseTensors {
   readonly queries: Tensor;
   readonly keys: Tensor;
   readonly values: Tensor;

@@ -14,7 +14,7 @@ export type SuperBlockDType = "q4_k" | "q5_k" | "q6_k";
 export const superBlockSize = 256;
 
 /** 16-bit words of a block. */
-export const superBlockWords: Readonly<Record<SuperBlockDType, number>> = {
+const superBlockWords: Readonly<Record<SuperBlockDType, number>> = {
   q4_k: 72,
   q5_k: 88,
   q6_k: 105,

@@ -46,7 +46,11 @@ function fused(tokens, heads, headSize) {
     attributes: { num_heads: heads },
     domain: "com.microsoft",
   };
-  return { nodes: [attention], inputs: { q: shape, k: shape, v: shape }, outputs: { output: shape } };
+  return {
+    nodes: [attention],
+    inputs: { q: shape, k: shape, v: shape },
+    outputs: { output: shape },
+  };
 }
 
 function unfused(tokens, heads, headSize) {

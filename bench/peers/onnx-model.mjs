@@ -76,6 +76,8 @@ export function onnxModel({ nodes, inputs, outputs, integers = {} }) {
   ];
   const operators = message(8, integer(2, 20));
   const domains = new Set(nodes.flatMap(({ domain }) => domain ?? []));
-  const contributed = [...domains].flatMap((one) => message(8, [...text(1, one), ...integer(2, 1)]));
+  const contributed = [...domains].flatMap((one) =>
+    message(8, [...text(1, one), ...integer(2, 1)]),
+  );
   return Uint8Array.from([...integer(1, 9), ...message(7, graph), ...operators, ...contributed]);
 }

@@ -6,6 +6,7 @@ type Plugin = NonNullable<ViteUserConfig["plugins"]>[number];
 /** Makes every page cross-origin isolated, so that workers can share memory. */
 const isolation: Plugin = {
   name: "cross-origin-isolation",
+  enforce: "pre",
   configureServer: ({ middlewares }) => {
     middlewares.use((_request, response, next) => {
       response.setHeader("Cross-Origin-Opener-Policy", "same-origin");

@@ -14,7 +14,7 @@ export default defineConfig({
   test: {
     name: "@x/tensor",
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["test/browser/**"],
+    exclude: ["test/browser/**", "test/isolated/**"],
     // Many tests compute; a busy machine must not fail them.
     testTimeout: 120_000,
     hookTimeout: 120_000,

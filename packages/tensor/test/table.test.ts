@@ -34,6 +34,7 @@ const otherExports = [
   "customGradient",
   "dtypeLayout",
   "empty",
+  "format",
   "grad",
   "init",
   "memory",

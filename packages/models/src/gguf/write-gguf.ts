@@ -1,7 +1,7 @@
 import { type GgufTensorType, ggufTensorLayout } from "./tensor-type";
 
 /** Numbers that a GGUF file gives the value types. */
-const valueTypes = {
+const valueTypes: Readonly<Record<GgufScalarType | "array", number>> = {
   uint8: 0,
   int8: 1,
   uint16: 2,
@@ -15,16 +15,29 @@ const valueTypes = {
   uint64: 10,
   int64: 11,
   float64: 12,
-} as const;
+};
 
-export type GgufScalarType = Exclude<keyof typeof valueTypes, "array">;
+/** A value type of GGUF that holds one value. */
+export type GgufScalarType =
+  | "uint8"
+  | "int8"
+  | "uint16"
+  | "int16"
+  | "uint32"
+  | "int32"
+  | "float32"
+  | "bool"
+  | "string"
+  | "uint64"
+  | "int64"
+  | "float64";
 
 /** A metadata value with the type that it is written as. */
 export type GgufTyped =
   | { readonly type: GgufScalarType; readonly value: string | number | bigint | boolean }
   | {
       readonly type: "array";
-      readonly elementType: keyof typeof valueTypes;
+      readonly elementType: GgufScalarType | "array";
       readonly values: readonly GgufTyped[];
     };
 
@@ -50,6 +63,7 @@ export function nested(values: readonly GgufTyped[]): GgufTyped {
   return { type: "array", elementType: "array", values };
 }
 
+/** A tensor to write. */
 export interface GgufTensorInput {
   readonly name: string;
   /** Row-major, outermost first, as `GgufTensorInfo` has it. */
@@ -59,11 +73,15 @@ export interface GgufTensorInput {
   readonly data?: ArrayBufferView;
 }
 
+/** What goes into a GGUF file. */
 export interface GgufInput {
+  /** Of the format. Default 3. */
   readonly version?: number;
   /** Written as `general.alignment` unless it is the default of 32. */
   readonly alignment?: number;
+  /** In the order in which they are written. */
   readonly metadata?: readonly (readonly [key: string, value: GgufTyped])[];
+  /** In the order in which they are written. */
   readonly tensors?: readonly GgufTensorInput[];
 }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const peersDirectory = fileURLToPath(new URL("../peers/", import.meta.url));
@@ -26,7 +26,7 @@ export async function importPeer<Module>(
   file: string,
   log: (line: string) => void,
 ): Promise<Module> {
-  if (!existsSync(`${peersDirectory}node_modules`)) {
+  if (!areInstalled()) {
     log("installing the peers …");
     const install = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock"], {
       cwd: peersDirectory,
@@ -36,4 +36,14 @@ export async function importPeer<Module>(
     if (install.status !== 0) throw new Error("the peers could not be installed");
   }
   return (await import(new URL(`../peers/${file}`, import.meta.url).href)) as Module;
+}
+
+/** Whether every peer lies there: an earlier release may have installed fewer. */
+function areInstalled(): boolean {
+  const { dependencies } = JSON.parse(readFileSync(`${peersDirectory}package.json`, "utf8")) as {
+    readonly dependencies: Readonly<Record<string, string>>;
+  };
+  return Object.keys(dependencies).every((name) =>
+    existsSync(`${peersDirectory}node_modules/${name}`),
+  );
 }

@@ -141,12 +141,7 @@ export class Tensor implements Disposable {
 
   /** The memory behind this tensor. @throws {DisposedError} after `dispose()`. @internal */
   get storage(): Storage {
-    if (this.#disposed) {
-      throw new DisposedError(
-        `tensor ${formatShape(this.shape)} was disposed; keep it alive until its last use`,
-        { shape: this.shape, dtype: this.dtype },
-      );
-    }
+    this.#assertLive("tensor");
     return this.#storage;
   }
 
@@ -313,6 +308,7 @@ export class Tensor implements Disposable {
 
   /** The same elements, cut off from the graph: no gradient flows back through the result. */
   detach(): Tensor {
+    this.#assertLive("detach");
     return new Tensor({
       storage: this.storage,
       dtype: this.dtype,
@@ -334,6 +330,7 @@ export class Tensor implements Disposable {
    * the stored 16-bit patterns for float16, raw bytes for the block formats.
    */
   async data(): Promise<TensorData> {
+    this.#assertLive("data");
     return this.device.read(this);
   }
 
@@ -343,6 +340,7 @@ export class Tensor implements Disposable {
    * @throws {DeviceError} on `webgpu`, whose memory cannot be read without waiting.
    */
   dataSync(): TensorData {
+    this.#assertLive("dataSync");
     return this.device.readSync(this);
   }
 
@@ -392,7 +390,16 @@ export class Tensor implements Disposable {
     return depth < 0 ? describe(this, "...") : formatNow(this);
   }
 
+  #assertLive(operation: string): void {
+    if (!this.#disposed) return;
+    throw new DisposedError(
+      `${operation}: tensor ${formatShape(this.shape)} was disposed; keep it alive until its last use`,
+      { operation, shape: this.shape, dtype: this.dtype },
+    );
+  }
+
   #view(change: ViewChange, shape: Shape, strides: readonly number[], offset: number): Tensor {
+    this.#assertLive(change.kind === "broadcast" ? "broadcastTo" : change.kind);
     const view = new Tensor({ storage: this.storage, dtype: this.dtype, shape, strides, offset });
     if (this.#graph !== undefined && isRecording()) {
       const node = new GraphNode({

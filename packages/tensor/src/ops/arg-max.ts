@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import type { KernelSource } from "../gpujs/kernel-source";
 import { resolveAxis } from "../shape";
 import type { Tensor } from "../tensor";
@@ -63,6 +64,7 @@ function indexAlong(
   input: Tensor,
   { axis = -1, keepDims = false }: ArgMaxOptions,
 ): Tensor {
+  commonDevice(operation.name, [input]);
   const { name } = operation;
   assertShapes(name, input.rank > 0, "use at least one dimension", input);
   const resolved = resolveAxis(name, axis, input.rank);

@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import { byteLengthOf, type DType } from "../dtype";
 import { DTypeError } from "../errors";
 import type { KernelSource } from "../gpujs/kernel-source";
@@ -117,6 +118,7 @@ const castOperation: Operation<CastAttributes, [Tensor], [Tensor]> = {
  * @throws {DTypeError} for packed dtypes.
  */
 export function cast(input: Tensor, dtype: DType): Tensor {
+  commonDevice("cast", [input]);
   byteLengthOf(dtype, [0]);
   const { dtype: from } = input;
   if (from === dtype) return input.alias();

@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import type { Tensor } from "../tensor";
 import { binaryFunction, type Operand } from "./binary-operation";
 
@@ -66,5 +67,6 @@ export const logicalXor: (left: Operand, right: Operand) => Tensor = /* @__PURE_
 
 /** Whether the element is 0, as `bool`. */
 export function logicalNot(input: Tensor): Tensor {
+  commonDevice("logicalNot", [input]);
   return equal(input, 0);
 }

@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import { ShapeError } from "../errors";
 import type { KernelSource } from "../gpujs/kernel-source";
 import { formatShape, resolveAxis, sameShape, sizeOf } from "../shape";
@@ -123,6 +124,7 @@ function joinPair(
 export function concat(tensors: readonly Tensor[], { axis = 0 }: AxisOptions = {}): Tensor {
   const [first] = tensors;
   if (first === undefined) throw new ShapeError("concat: no tensor given; pass one at least");
+  commonDevice("concat", tensors);
   const resolved = resolveAxis("concat", axis, first.rank);
   const others = (shape: readonly number[]) =>
     shape.map((size, one) => (one === resolved ? 0 : size));
@@ -149,6 +151,7 @@ export function concat(tensors: readonly Tensor[], { axis = 0 }: AxisOptions = {
 export function stack(tensors: readonly Tensor[], { axis = 0 }: AxisOptions = {}): Tensor {
   const [first] = tensors;
   if (first === undefined) throw new ShapeError("stack: no tensor given; pass one at least");
+  commonDevice("stack", tensors);
   const resolved = resolveAxis("stack", axis, first.rank + 1);
   const expanded = tensors.map((tensor) => tensor.expandDims(resolved));
   try {
@@ -169,6 +172,7 @@ export function split(
   parts: number | readonly number[],
   { axis = 0 }: AxisOptions = {},
 ): Tensor[] {
+  commonDevice("split", [input]);
   const resolved = resolveAxis("split", axis, input.rank);
   const size = input.shape[resolved] ?? 0;
   if (typeof parts === "number" && !(Number.isInteger(parts) && parts > 0)) {

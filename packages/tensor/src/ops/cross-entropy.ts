@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import { DeviceError, OutOfRangeError, ShapeError } from "../errors";
 import { tidy } from "../lifetime";
 import { sameShape } from "../shape";
@@ -35,6 +36,7 @@ export function crossEntropy(
   targets: Tensor,
   { reduction = "mean", ignoreIndex = -100, labelSmoothing = 0 }: CrossEntropyOptions = {},
 ): Tensor {
+  commonDevice("crossEntropy", [logits, targets]);
   assertDType("crossEntropy", "the logits", logits, "float32");
   assertDType("crossEntropy", "the targets", targets, "int32");
   const fits = logits.rank > 0 && sameShape(logits.shape.slice(0, -1), targets.shape);

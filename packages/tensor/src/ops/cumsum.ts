@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import type { KernelSource } from "../gpujs/kernel-source";
 import { resolveAxis } from "../shape";
 import type { Tensor } from "../tensor";
@@ -58,6 +59,7 @@ const cumsumOperation: Operation<undefined, [Tensor], [Tensor]> = {
  * @returns Same shape.
  */
 export function cumsum(input: Tensor, { axis = -1 }: AxisOptions = {}): Tensor {
+  commonDevice("cumsum", [input]);
   assertShapes("cumsum", input.rank > 0, "use at least one dimension", input);
   const resolved = resolveAxis("cumsum", axis, input.rank);
   using operand = cast(input, reducedDType(promotedDType("cumsum", input.dtype)));

@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import { OutOfRangeError } from "../errors";
 import type { Tensor } from "../tensor";
 import { mul } from "./binary";
@@ -20,6 +21,7 @@ export interface DropoutOptions {
  * @throws {OutOfRangeError} when the probability is not 0 to 1.
  */
 export function dropout(input: Tensor, { probability, seed }: DropoutOptions): Tensor {
+  commonDevice("dropout", [input]);
   if (!(probability >= 0 && probability <= 1)) {
     throw new OutOfRangeError(`dropout: probability ${probability} is not 0 to 1`, { probability });
   }

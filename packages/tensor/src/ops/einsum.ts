@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import { ShapeError } from "../errors";
 import { tidy } from "../lifetime";
 import { formatShape } from "../shape";
@@ -29,6 +30,7 @@ interface Labelled {
  */
 export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor {
   const { terms, result } = parseEquation(equation, operands);
+  commonDevice("einsum", operands);
   return tidy(() => {
     const labelled = operands.map((tensor, index) => withDiagonals(tensor, terms[index] ?? ""));
     let [current, ...rest] = labelled as [Labelled, ...Labelled[]];

@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import { ShapeError } from "../errors";
 import type { KernelSource } from "../gpujs/kernel-source";
 import { formatShape, resolveAxis, sizeOf } from "../shape";
@@ -57,6 +58,7 @@ const gatherOperation: Operation<undefined, [Tensor, Tensor], [Tensor]> = {
  * @throws {OutOfRangeError} when an index is outside the dimension.
  */
 export function gather(input: Tensor, axis: number, index: Tensor): Tensor {
+  commonDevice("gather", [input, index]);
   const resolved = resolveAxis("gather", axis, input.rank);
   assertIndexShape("gather", input, index, resolved);
   assertIndexes("gather", "index", index, input.shape[resolved] ?? 0);
@@ -138,6 +140,7 @@ const takeOperation: Operation<undefined, [Tensor, Tensor], [Tensor]> = {
  * @throws {OutOfRangeError} when an index is outside the dimension.
  */
 export function take(input: Tensor, indices: Tensor, { axis = 0 }: AxisOptions = {}): Tensor {
+  commonDevice("take", [input, indices]);
   assertShapes("take", input.rank > 0, "use at least one dimension", input);
   const resolved = resolveAxis("take", axis, input.rank);
   assertIndexes("take", "index", indices, input.shape[resolved] ?? 0);

@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import type { KernelSource } from "../gpujs/kernel-source";
 import { broadcastShapes, sameShape, sizeOf } from "../shape";
 import type { Tensor } from "../tensor";
@@ -91,6 +92,7 @@ function batchedProduct(left: Tensor, right: Tensor): Tensor {
  * ```
  */
 export function matmul(left: Tensor, right: Tensor): Tensor {
+  commonDevice("matmul", [left, right]);
   const fits =
     left.rank > 0 &&
     right.rank > 0 &&

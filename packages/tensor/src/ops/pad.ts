@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import { OutOfRangeError, ShapeError } from "../errors";
 import { formatShape, resolveAxis } from "../shape";
 import type { Tensor } from "../tensor";
@@ -27,6 +28,7 @@ export function pad(
   widths: readonly (readonly number[])[],
   { value = 0 }: PadOptions = {},
 ): Tensor {
+  commonDevice("pad", [input]);
   if (widths.length !== input.rank || widths.some((pair) => pair.length !== 2)) {
     throw new ShapeError(
       `pad: ${widths.length} pairs given for ${formatShape(input.shape)}; give [before, after] for each dimension`,
@@ -60,6 +62,7 @@ function block(like: Tensor, axis: number, width: number, value: number): Tensor
 
 /** The elements in reverse along `axis` (default: every dimension), as a view. */
 export function flip(input: Tensor, { axis }: FlipOptions = {}): Tensor {
+  commonDevice("flip", [input]);
   const named = axis === undefined ? input.shape.map((_, one) => one) : [axis].flat();
   let result = input.alias();
   for (const one of named) {

@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import { OutOfRangeError } from "../errors";
 import type { Tensor } from "../tensor";
 import { add, div, mul, sub } from "./binary";
@@ -111,36 +112,42 @@ const allOperation = /* @__PURE__ */ reduceOperation({
  * @throws {OutOfRangeError} for an axis that the tensor does not have.
  */
 export function sum(input: Tensor, options: ReductionOptions = {}): Tensor {
+  commonDevice("sum", [input]);
   using operand = borrowAs(input, reducedDType(promotedDType("sum", input.dtype)));
   return runReduction(sumOperation, operand.tensor, options);
 }
 
 /** Product over `axis`; an empty product is 1. See {@link sum}. */
 export function prod(input: Tensor, options: ReductionOptions = {}): Tensor {
+  commonDevice("prod", [input]);
   using operand = borrowAs(input, reducedDType(promotedDType("prod", input.dtype)));
   return runReduction(productOperation, operand.tensor, options);
 }
 
 /** The largest element over `axis`; NaN where there is one. See {@link sum}. */
 export function max(input: Tensor, options: ReductionOptions = {}): Tensor {
+  commonDevice("max", [input]);
   using operand = borrowAs(input, promotedDType("max", input.dtype));
   return runReduction(maxOperation, operand.tensor, options);
 }
 
 /** The smallest element over `axis`; NaN where there is one. See {@link sum}. */
 export function min(input: Tensor, options: ReductionOptions = {}): Tensor {
+  commonDevice("min", [input]);
   using operand = borrowAs(input, promotedDType("min", input.dtype));
   return runReduction(minOperation, operand.tensor, options);
 }
 
 /** Whether any element over `axis` is not 0, as `bool`. */
 export function any(input: Tensor, options: ReductionOptions = {}): Tensor {
+  commonDevice("any", [input]);
   using operand = notEqual(input, 0);
   return runReduction(anyOperation, operand, options);
 }
 
 /** Whether all elements over `axis` are other than 0, as `bool`. */
 export function all(input: Tensor, options: ReductionOptions = {}): Tensor {
+  commonDevice("all", [input]);
   using operand = notEqual(input, 0);
   return runReduction(allOperation, operand, options);
 }
@@ -155,6 +162,7 @@ function foldedCount(operation: string, input: Tensor, { axis }: ReductionOption
 
 /** Arithmetic mean over `axis`, float32; NaN for no elements. See {@link sum}. */
 export function mean(input: Tensor, options: ReductionOptions = {}): Tensor {
+  commonDevice("mean", [input]);
   const count = foldedCount("mean", input, options);
   using operand = borrowAs(input, "float32");
   using total = sum(operand.tensor, options);
@@ -169,6 +177,7 @@ export interface VarianceOptions extends ReductionOptions {
 
 /** Variance over `axis`, in two passes, float32; NaN where no element is left to divide by. */
 export function variance(input: Tensor, options: VarianceOptions = {}): Tensor {
+  commonDevice("variance", [input]);
   const { correction = 1, ...reduction } = options;
   const count = foldedCount("variance", input, reduction);
   using operand = cast(input, "float32");
@@ -181,6 +190,7 @@ export function variance(input: Tensor, options: VarianceOptions = {}): Tensor {
 
 /** `ln Σ eˣ` over `axis`, without overflow; -Infinity where all elements are. */
 export function logsumexp(input: Tensor, options: ReductionOptions = {}): Tensor {
+  commonDevice("logsumexp", [input]);
   using operand = cast(input, "float32");
   using detached = operand.detach();
   using largest = max(detached, { ...options, keepDims: true });
@@ -203,6 +213,7 @@ export interface NormOptions extends ReductionOptions {
 
 /** Vector norm over `axis` (default: of all elements), float32. */
 export function norm(input: Tensor, options: NormOptions = {}): Tensor {
+  commonDevice("norm", [input]);
   const { order = 2, ...reduction } = options;
   using operand = cast(input, "float32");
   if (order === 2) {

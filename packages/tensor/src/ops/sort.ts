@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import type { KernelSource } from "../gpujs/kernel-source";
 import { resolveAxis } from "../shape";
 import type { Tensor } from "../tensor";
@@ -113,6 +114,7 @@ export function sort(
   input: Tensor,
   { axis = -1, descending = false }: SortOptions = {},
 ): SortResult {
+  commonDevice("sort", [input]);
   assertShapes("sort", input.rank > 0, "use at least one dimension", input);
   assertDType("sort", "the operand", input, "float32", "int32");
   const resolved = resolveAxis("sort", axis, input.rank);
@@ -125,6 +127,7 @@ export function sort(
 
 /** The indices that would sort a dimension; see {@link sort}. */
 export function argsort(input: Tensor, options: SortOptions = {}): Tensor {
+  commonDevice("argsort", [input]);
   const { values, indices } = sort(input, options);
   values.dispose();
   return indices;

@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import { OutOfRangeError } from "../errors";
 import type { KernelSource } from "../gpujs/kernel-source";
 import type { Tensor } from "../tensor";
@@ -75,12 +76,14 @@ function assertTriangle(operation: string, input: Tensor, diagonal: number): voi
  * @throws {OutOfRangeError} when the diagonal is not an integer.
  */
 export function tril(input: Tensor, { diagonal = 0 }: TriangleOptions = {}): Tensor {
+  commonDevice("tril", [input]);
   assertTriangle("tril", input, diagonal);
   return runSingle(triangleOperation, [input], { diagonal, isUpper: false });
 }
 
 /** The upper triangle of the last two dimensions: elements below the diagonal become 0. See {@link tril}. */
 export function triu(input: Tensor, { diagonal = 0 }: TriangleOptions = {}): Tensor {
+  commonDevice("triu", [input]);
   assertTriangle("triu", input, diagonal);
   return runSingle(triangleOperation, [input], { diagonal, isUpper: true });
 }

@@ -1,3 +1,4 @@
+import { commonDevice } from "../device/device";
 import type { KernelSource } from "../gpujs/kernel-source";
 import { unionOfBounds } from "../integer-bounds";
 import { broadcastShapes } from "../shape";
@@ -48,7 +49,8 @@ const whereOperation: Operation<undefined, [Tensor, Tensor, Tensor], [Tensor]> =
  * @returns The broadcast shape, in the promoted dtype of `left` and `right`.
  */
 export function where(condition: Tensor, left: Operand, right: Operand): Tensor {
-  const { device } = condition;
+  const tensors = [condition, left, right].filter((operand) => typeof operand !== "number");
+  const device = commonDevice("where", tensors);
   const other = typeof left === "number" ? right : left;
   const beside = typeof other === "number" ? condition : other;
   const asOperand = (operand: Operand): Tensor =>

@@ -7,6 +7,8 @@ import {
 import { NgramProposer, type SchedulerSnapshot } from "@x/paged-scheduler";
 import { Answer } from "./answer";
 import { AnswerHandler } from "./answer-handler";
+import { BeamSearch } from "./beam-search/beam-search";
+import type { BeamSearchAnswer, BeamSearchOptions } from "./beam-search/beam-search-options";
 import { EngineCore } from "./engine-core";
 import type { EngineEvent } from "./engine-event";
 import type { EngineOptions } from "./engine-options";
@@ -56,6 +58,7 @@ export class Engine implements TextGenerator, Disposable {
   readonly #core: EngineCore;
   readonly #speculation: NgramProposer;
   readonly #isSpeculative: boolean;
+  readonly #maxSequences: number;
   readonly #tasks = new Set<GenerationTask>();
   readonly #onEvent: EngineOptions["onEvent"];
   readonly #generated = new ThroughputWindow();
@@ -78,6 +81,7 @@ export class Engine implements TextGenerator, Disposable {
     }
     this.model = model;
     this.#onEvent = options.onEvent;
+    this.#maxSequences = maxSequences;
     this.#isSpeculative = speculative !== false;
     this.#speculation = new NgramProposer(typeof speculative === "object" ? speculative : {});
     const runner = createRunner(model.model, { cacheBytes, blockSize, maxSequences });
@@ -146,6 +150,39 @@ export class Engine implements TextGenerator, Disposable {
     } catch (error) {
       for (const generation of generations) generation.cancel();
       throw error;
+    }
+  }
+
+  /**
+   * The likeliest answers, by beam search. The beams share the blocks of what they have in common.
+   *
+   * @returns `beamWidth` answers, best first; fewer when the model sees fewer.
+   * @throws {InvalidArgumentError} when an option is outside its range.
+   * @throws {ContextLengthError} when prompt and answer do not fit.
+   */
+  async beamSearch(prompt: Prompt, options: BeamSearchOptions): Promise<BeamSearchAnswer[]> {
+    this.#requireAlive();
+    const { signal, maxTokens, beamWidth } = options;
+    signal?.throwIfAborted();
+    const promptTokenIds = this.encodePrompt(prompt);
+    this.#requireTokens(promptTokenIds);
+    if (beamWidth > this.#maxSequences) {
+      throw new InvalidArgumentError(
+        `beamSearch: beamWidth is ${beamWidth}; use at most the engine's maxSequences, ${this.#maxSequences}`,
+        { beamWidth, maxSequences: this.#maxSequences },
+      );
+    }
+    const { tokenizer } = this.model;
+    const id = `beams-${this.#numRequests}`;
+    const search = new BeamSearch({ id, promptTokenIds, options, tokenizer, core: this.#core });
+    this.#requireRoom(promptTokenIds.length, maxTokens);
+    this.#numRequests++;
+    const onAbort = () => search.fail(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await search.run();
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
     }
   }
 

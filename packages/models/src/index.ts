@@ -22,6 +22,9 @@ export {
 export type {
   CausalLM,
   CausalLMConfig,
+  PagedCache,
+  PagedCacheOptions,
+  PagedState,
   SequenceChunk,
   SequenceState,
   StateOptions,

@@ -130,6 +130,19 @@ export class Scheduler {
   }
 
   /**
+   * Ends one output of a request; its siblings of `n > 1` go on. For ends that only the caller
+   * sees, such as a stop text.
+   *
+   * @returns False when no live request has the id.
+   */
+  finish(id: string, reason: FinishReason): boolean {
+    const request = this.#live.get(id);
+    if (!request) return false;
+    this.#finish(request, reason);
+    return true;
+  }
+
+  /**
    * Starts a second request that continues from the tokens of a live one. A running parent shares
    * its blocks, the last one included until either writes to it; if there is no seat, or the
    * parent holds no blocks, the new request waits and finds the prefix in the cache.

@@ -50,10 +50,21 @@ function multiplyFourRows(
   out1: usize,
   out2: usize,
   out3: usize,
+  accumulate: bool,
 ): void {
   const zero = f32x4.splat(0);
   let s0 = zero, s1 = zero, s2 = zero, s3 = zero;
   let t0 = zero, t1 = zero, t2 = zero, t3 = zero;
+  if (accumulate) {
+    s0 = v128.load(out0);
+    t0 = v128.load(out0, 16);
+    s1 = v128.load(out1);
+    t1 = v128.load(out1, 16);
+    s2 = v128.load(out2);
+    t2 = v128.load(out2, 16);
+    s3 = v128.load(out3);
+    t3 = v128.load(out3, 16);
+  }
   const end = a0 + k * 4;
   while (a0 < end) {
     const left = v128.load(b);
@@ -87,9 +98,20 @@ function multiplyFourRows(
 }
 
 /** One row of `a` times eight columns of `b`. */
-function multiplyOneRow(a: usize, b: usize, bStride: usize, k: i32, out: usize): void {
+function multiplyOneRow(
+  a: usize,
+  b: usize,
+  bStride: usize,
+  k: i32,
+  out: usize,
+  accumulate: bool,
+): void {
   let s = f32x4.splat(0);
   let t = s;
+  if (accumulate) {
+    s = v128.load(out);
+    t = v128.load(out, 16);
+  }
   const end = a + k * 4;
   while (a < end) {
     const x = v128.load32_splat(a);
@@ -103,10 +125,27 @@ function multiplyOneRow(a: usize, b: usize, bStride: usize, k: i32, out: usize):
 }
 
 /** One row of `a` times 32 columns of `b`: enough sums at once to hide the latency of adding. */
-function multiplyOneRowWide(a: usize, b: usize, bStride: usize, k: i32, out: usize): void {
+function multiplyOneRowWide(
+  a: usize,
+  b: usize,
+  bStride: usize,
+  k: i32,
+  out: usize,
+  accumulate: bool,
+): void {
   const zero = f32x4.splat(0);
   let s0 = zero, s1 = zero, s2 = zero, s3 = zero;
   let s4 = zero, s5 = zero, s6 = zero, s7 = zero;
+  if (accumulate) {
+    s0 = v128.load(out);
+    s1 = v128.load(out, 16);
+    s2 = v128.load(out, 32);
+    s3 = v128.load(out, 48);
+    s4 = v128.load(out, 64);
+    s5 = v128.load(out, 80);
+    s6 = v128.load(out, 96);
+    s7 = v128.load(out, 112);
+  }
   const end = a + k * 4;
   while (a < end) {
     const x = v128.load32_splat(a);
@@ -141,11 +180,12 @@ function multiplyRows(
   k: i32,
   out: usize,
   outStride: usize,
+  accumulate: bool,
 ): void {
   for (let row = 0; row < m; row += tileRows) {
     const last = min(m - row, tileRows) - 1;
     if (last == 0) {
-      multiplyOneRow(a, b, bStride, k, out);
+      multiplyOneRow(a, b, bStride, k, out, accumulate);
       return;
     }
     // A row that is missing repeats the last one, and writes the same numbers to the same place.
@@ -162,9 +202,28 @@ function multiplyRows(
       out + outStride,
       out + second * outStride,
       out + last * outStride,
+      accumulate,
     );
     a += tileRows * aStride;
     out += tileRows * outStride;
+  }
+}
+
+/** Copies `rows` × `columns` float32, at most 4 × 8. */
+function copyTile(
+  source: usize,
+  sourceStride: usize,
+  target: usize,
+  targetStride: usize,
+  rows: i32,
+  columns: i32,
+): void {
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      store<f32>(target + column * 4, load<f32>(source + column * 4));
+    }
+    source += sourceStride;
+    target += targetStride;
   }
 }
 
@@ -178,6 +237,8 @@ function multiplyRows(
  * to first order.
  *
  * @param begin a multiple of 32, or the range is the whole matrix.
+ * @param accumulate whether sums go on from what `out` holds: a product over k cut in pieces is that
+ *   over k at once, bit by bit.
  */
 export function matmulColumns(
   a: usize,
@@ -191,6 +252,7 @@ export function matmulColumns(
   bRowStride: i32,
   outRowStride: i32,
   scratch: usize,
+  accumulate: bool,
 ): void {
   const aStride: usize = aRowStride * 4;
   const bStride: usize = bRowStride * 4;
@@ -199,7 +261,7 @@ export function matmulColumns(
   let column = begin;
   if (m == 1) {
     for (; column + wideColumns <= end; column += wideColumns) {
-      multiplyOneRowWide(a, b + column * 4, bStride, k, out + column * 4);
+      multiplyOneRowWide(a, b + column * 4, bStride, k, out + column * 4, accumulate);
     }
   }
   for (; column < end; column += tileColumns) {
@@ -207,25 +269,30 @@ export function matmulColumns(
     const source = b + column * 4;
     const target = out + column * 4;
     if (columns == tileColumns && m < packThreshold) {
-      multiplyRows(a, aStride, m, source, bStride, k, target, outStride);
+      multiplyRows(a, aStride, m, source, bStride, k, target, outStride, accumulate);
       continue;
     }
     packColumns(source, bStride, k, columns, panel);
     if (columns == tileColumns) {
-      multiplyRows(a, aStride, m, panel, columnBytes, k, target, outStride);
+      multiplyRows(a, aStride, m, panel, columnBytes, k, target, outStride, accumulate);
       continue;
     }
     for (let row = 0; row < m; row += tileRows) {
       const rows = min(m - row, tileRows);
-      multiplyRows(a + row * aStride, aStride, rows, panel, columnBytes, k, scratch, columnBytes);
-      for (let i = 0; i < rows; i++) {
-        for (let j = 0; j < columns; j++) {
-          store<f32>(
-            target + (row + i) * outStride + j * 4,
-            load<f32>(scratch + i * columnBytes + j * 4),
-          );
-        }
-      }
+      const tile = target + row * outStride;
+      if (accumulate) copyTile(tile, outStride, scratch, columnBytes, rows, columns);
+      multiplyRows(
+        a + row * aStride,
+        aStride,
+        rows,
+        panel,
+        columnBytes,
+        k,
+        scratch,
+        columnBytes,
+        accumulate,
+      );
+      copyTile(scratch, columnBytes, tile, outStride, rows, columns);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { cacheBytes, slotOf } from "./cache-slots";
 import { operand } from "./program/instruction";
 import { rotary } from "./rotary";
 
@@ -9,8 +10,7 @@ import { rotary } from "./rotary";
  * number of rows, heads of queries, heads of keys, head size, rotary size (negative: pairs i with
  * i + half instead of 2i with 2i + 1), rows per chunk.
  *
- * A row is described by two int32: its position, and its sequence. A sequence's cache by four: the
- * addresses of keys and values [Hkv, capacity, D], bytes from one head to the next, and 0.
+ * A row is described by two int32: its position, and its sequence; caches as in `cache-slots.ts`.
  */
 export function rotateIntoCache(instruction: usize, chunk: i32): void {
   const heads = operand(instruction, 8);
@@ -27,7 +27,7 @@ export function rotateIntoCache(instruction: usize, chunk: i32): void {
   for (let row = begin; row < end; row++) {
     const description = (operand(instruction, 5) as usize) + row * 8;
     const position = load<i32>(description);
-    const cache = (operand(instruction, 6) as usize) + load<i32>(description, 4) * 16;
+    const cache = (operand(instruction, 6) as usize) + load<i32>(description, 4) * cacheBytes;
     const queries = (operand(instruction, 0) as usize) + row * heads * headBytes;
     // `rotary` reads positions from memory; the description starts with this row's.
     rotary(
@@ -42,7 +42,7 @@ export function rotateIntoCache(instruction: usize, chunk: i32): void {
       rotarySize,
       interleaved,
     );
-    const cacheOffset = (position as usize) * headBytes;
+    const cacheOffset = (slotOf(cache, position) as usize) * headBytes;
     for (let head = 0; head < kvHeads; head++) {
       const offset = ((row * kvHeads + head) as usize) * headBytes;
       const target = cacheOffset + head * load<usize>(cache, 8);

@@ -153,6 +153,7 @@ export type { WasmBuild } from "./wasm/kernel-module";
 export type {
   AttentionOperands,
   KernelProgramLimits,
+  ProgramCache,
   ProgramProduct,
   RotationOperands,
 } from "./wasm/kernel-program";

@@ -1,99 +1,16 @@
-import type { SavableCache } from "@x/kvcache";
-import {
-  bytesOf,
-  type Device,
-  type DType,
-  empty,
-  KernelProgram,
-  keep,
-  type Tensor,
-} from "@x/tensor";
-import type { SequenceChunk, SequenceState } from "../causal-lm";
-import { InvalidArgumentError } from "../errors";
+import { type Device, empty, KernelProgram, keep, type Tensor } from "@x/tensor";
+import type { PagedCache, PagedCacheOptions, SequenceChunk, SequenceState } from "../causal-lm";
+import { ContiguousState } from "./contiguous-state";
+import { type IntegerTable, integerTable } from "./integer-table";
 import type { LlamaConfig } from "./llama-config";
 import type { LlamaWeights } from "./llama-weights";
+import { PagedPool } from "./paged-pool";
+import type { ProgramState } from "./program-state";
 import type { RotaryTables } from "./rotary-tables";
 import { SequenceBuffers } from "./sequence-buffers";
 
 /** Rows computed at once; more go in several passes, so that the workspace stays the same. */
 const mostRows = 128;
-
-/** The key/value cache of one sequence of a {@link LlamaProgram}. */
-export class ProgramState implements SequenceState {
-  readonly buffers: SequenceBuffers;
-  #length = 0;
-
-  constructor(buffers: SequenceBuffers) {
-    this.buffers = buffers;
-  }
-
-  get length(): number {
-    return this.#length;
-  }
-
-  get bytes(): number {
-    return this.buffers.bytes;
-  }
-
-  get savable(): SavableCache {
-    const { buffers } = this;
-    const { layers } = buffers.sizes;
-    return {
-      geometry: buffers.sizes,
-      layers,
-      descriptions: new Array<string>(layers).fill("dynamic"),
-      length: () => this.#length,
-      layer: (layer) => ({
-        snapshot: () => buffers.snapshot(layer, this.#length),
-        restore: (snapshot) => {
-          buffers.restore(layer, snapshot);
-          this.#length = snapshot.length;
-        },
-      }),
-      reset: () => this.crop(0),
-    };
-  }
-
-  /** Makes room for `tokens` tokens more. */
-  reserve(tokens: number): void {
-    this.buffers.reserve(this.#length + tokens, this.#length);
-  }
-
-  /** Notes that `tokens` tokens were written. */
-  advance(tokens: number): void {
-    this.#length += tokens;
-  }
-
-  crop(length: number): void {
-    if (!Number.isInteger(length) || length < 0 || length > this.#length) {
-      throw new InvalidArgumentError(
-        `crop: cannot keep ${length} tokens of ${this.#length}; use 0 to ${this.#length}`,
-        { length, held: this.#length },
-      );
-    }
-    this.#length = length;
-  }
-
-  canCrop(length: number): boolean {
-    return length <= this.#length;
-  }
-
-  fork(): ProgramState {
-    const copy = new ProgramState(this.buffers.fork(this.#length));
-    copy.advance(this.#length);
-    return copy;
-  }
-
-  dispose(): void {
-    this.buffers.dispose();
-    this.#length = 0;
-  }
-
-  /** As `dispose()`. */
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-}
 
 /** Consecutive tokens of a chunk that go into one pass. */
 interface Piece {
@@ -104,12 +21,6 @@ interface Piece {
   readonly end: number;
   /** First token of the chunk whose logits are asked for. */
   readonly firstLogit: number;
-}
-
-/** A table of int32 on the device, with the view through which it is written. */
-interface Table {
-  readonly tensor: Tensor;
-  readonly values: Int32Array;
 }
 
 /**
@@ -124,11 +35,11 @@ export class LlamaProgram {
   readonly #layers: KernelProgram;
   readonly #head: KernelProgram;
   readonly #buffers: ReturnType<typeof workspace>;
-  readonly #ids: Table;
-  readonly #logitRows: Table;
-  readonly #rowTable: Table;
-  readonly #blockTable: Table;
-  readonly #cacheTables: readonly Table[];
+  readonly #ids: IntegerTable;
+  readonly #logitRows: IntegerTable;
+  readonly #rowTable: IntegerTable;
+  readonly #blockTable: IntegerTable;
+  readonly #cacheTables: readonly IntegerTable[];
   /** The state and revision that each row of the cache tables describes. */
   readonly #described: { state: ProgramState | undefined; revision: number }[];
   #preparedRows = 0;
@@ -148,7 +59,7 @@ export class LlamaProgram {
     this.#layers = programs.layers;
     this.#head = programs.head;
     this.#buffers = workspace(config, device);
-    const table = (...shape: number[]): Table => integerTable(device, shape);
+    const table = (...shape: number[]): IntegerTable => integerTable(device, shape);
     this.#ids = table(mostRows);
     this.#logitRows = table(mostRows);
     this.#rowTable = table(mostRows, 2);
@@ -175,8 +86,13 @@ export class LlamaProgram {
   }
 
   /** An empty state for a new sequence. */
-  createState(): ProgramState {
-    return new ProgramState(new SequenceBuffers(this.#device, this.#config));
+  createState(): SequenceState {
+    return new ContiguousState(new SequenceBuffers(this.#device, this.#config));
+  }
+
+  /** See `CausalLM.createPagedCache`. */
+  createPagedCache(options: PagedCacheOptions): PagedCache {
+    return new PagedPool(this.#device, this.#config, options);
   }
 
   /**
@@ -242,10 +158,10 @@ export class LlamaProgram {
 
   #describe(state: ProgramState, sequence: number): void {
     const described = this.#described[sequence];
-    const { revision } = state.buffers;
+    const { revision } = state;
     if (described?.state === state && described.revision === revision) return;
     for (const [layer, { values }] of this.#cacheTables.entries()) {
-      state.buffers.describe(layer, values, sequence);
+      state.describe(layer, values, sequence);
     }
     this.#described[sequence] = { state, revision };
   }
@@ -343,13 +259,6 @@ function workspace(config: LlamaConfig, device: Device) {
     gate: buffer(feedForwardSize),
     up: buffer(feedForwardSize),
   };
-}
-
-function integerTable(device: Device, shape: readonly number[]): Table {
-  const dtype: DType = "int32";
-  const tensor = keep(empty(shape, { device, dtype }));
-  const { buffer, byteOffset, byteLength } = bytesOf(tensor);
-  return { tensor, values: new Int32Array(buffer, byteOffset, byteLength / 4).fill(0) };
 }
 
 /** First token of a chunk whose logits are asked for; its length when none is. */

@@ -14,12 +14,21 @@ import {
   tensor,
   tidy,
 } from "@x/tensor";
-import type { CausalLM, SequenceChunk, SequenceState, StateOptions } from "../causal-lm";
+import type {
+  CausalLM,
+  PagedCache,
+  PagedCacheOptions,
+  SequenceChunk,
+  SequenceState,
+  StateOptions,
+} from "../causal-lm";
 import { ContextLengthError, InvalidArgumentError } from "../errors";
 import { cachedAttention } from "./cached-attention";
 import type { LlamaConfig } from "./llama-config";
-import { LlamaProgram, ProgramState } from "./llama-program";
+import { LlamaProgram } from "./llama-program";
 import type { LlamaLayerWeights, LlamaWeights } from "./llama-weights";
+import { assertDistinctSlots } from "./paged-program-state";
+import { ProgramState } from "./program-state";
 import { type RotaryTables, rotaryTables } from "./rotary-tables";
 
 /** A batch as the layers see it: `N` tokens, and which of them belong to which sequence. */
@@ -39,6 +48,8 @@ export class Llama implements CausalLM {
   readonly #weights: LlamaWeights;
   readonly #rotary: RotaryTables;
   readonly #program: LlamaProgram | undefined;
+  /** See `CausalLM.createPagedCache`; `undefined` where steps do not run as programs. */
+  readonly createPagedCache?: (options: PagedCacheOptions) => PagedCache;
 
   /** Takes over `weights` and `device`: {@link Llama.dispose} disposes both. */
   constructor(config: LlamaConfig, weights: LlamaWeights, device: Device) {
@@ -51,7 +62,10 @@ export class Llama implements CausalLM {
       linearFactor: config.rotaryLinearFactor,
       ...(weights.frequencyFactors && { frequencyFactors: weights.frequencyFactors }),
     });
-    this.#program = LlamaProgram.create(config, weights, this.#rotary, device);
+    const program = LlamaProgram.create(config, weights, this.#rotary, device);
+    this.#program = program;
+    if (program !== undefined)
+      this.createPagedCache = (options) => program.createPagedCache(options);
   }
 
   createState({ cache }: StateOptions = {}): SequenceState {
@@ -179,7 +193,7 @@ export class Llama implements CausalLM {
     if (batch.length === 0) throw new InvalidArgumentError("forward: the batch holds no chunk");
     const states = new Set<SequenceState>();
     for (const { state, tokenIds } of batch) {
-      const isPrepared = state instanceof ProgramState && this.#program !== undefined;
+      const isPrepared = state instanceof ProgramState && state.device === this.device;
       if (!(isPrepared || state instanceof LlamaState) || states.has(state)) {
         throw new InvalidArgumentError(
           "forward: give each chunk a state of its own, made by this model's createState()",
@@ -205,12 +219,14 @@ export class Llama implements CausalLM {
       }
       const { cache }: SequenceState = state;
       cache?.assertRoom(tokenIds.length);
+      if (state instanceof ProgramState) state.assertRoom(tokenIds.length);
     }
     if (new Set(batch.map(({ state }) => state.cache === undefined)).size > 1) {
       throw new InvalidArgumentError(
         "forward: the batch mixes states with and without a cache of their own; use one kind",
       );
     }
+    assertDistinctSlots(batch);
   }
 
   #requireProgram(): LlamaProgram {

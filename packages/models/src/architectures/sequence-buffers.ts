@@ -27,6 +27,11 @@ export class SequenceBuffers {
     this.#sizes = sizes;
   }
 
+  /** Where the memory lies. */
+  get device(): Device {
+    return this.#device;
+  }
+
   /** Bytes held. */
   get bytes(): number {
     const { layers, kvHeads, headDim } = this.#sizes;

@@ -81,6 +81,7 @@ function runMatmul(instruction: usize, chunk: i32, scratch: usize): void {
     operand(instruction, 10),
     operand(instruction, 11),
     scratch,
+    false,
   );
 }
 

@@ -26,6 +26,21 @@ export interface ProgramProduct {
   readonly output: Tensor;
 }
 
+/** Where a sequence's keys and values of one layer lie, in addresses of the device's memory. */
+export interface ProgramCache {
+  /** Of float32 `[Hkv, slots, D]`. */
+  readonly keys: number;
+  /** Of float32 `[Hkv, slots, D]`. */
+  readonly values: number;
+  /** Bytes from one head to the next. */
+  readonly headBytes: number;
+  /**
+   * Of int32 `[1 + blocks]`: the tokens of a block, then the sequence's blocks by position. Block
+   * `b` owns the slots from `b` times the block's tokens on. Without one, position is slot.
+   */
+  readonly blockTable?: number | undefined;
+}
+
 /** Operands of {@link KernelProgram.rotateIntoCache}. */
 export interface RotationOperands {
   /** float32 `[rows or more, H, D]`, turned in place. */
@@ -114,11 +129,9 @@ export class KernelProgram implements Disposable {
   static writeCache(
     table: Int32Array,
     sequence: number,
-    cache: { readonly keys: number; readonly values: number; readonly headBytes: number },
+    { keys, values, headBytes, blockTable = 0 }: ProgramCache,
   ): void {
-    table[sequence * 4] = cache.keys;
-    table[sequence * 4 + 1] = cache.values;
-    table[sequence * 4 + 2] = cache.headBytes;
+    table.set([keys, values, headBytes, blockTable], sequence * 4);
   }
 
   /** Where a tensor lies in the device's memory, in bytes, for tables. */

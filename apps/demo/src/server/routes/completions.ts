@@ -25,7 +25,7 @@ export async function completions(request: Request, context: ServerContext): Pro
   const { max_tokens: maxTokens = defaultMaxTokens, logprobs, echo } = given;
   const prompts = toPrompts(given).map((prompt): EchoedPrompt => {
     const tokenIds = truncatePrompt(
-      encodePrompt(context, prompt),
+      requireTokenIds(context, context.engine.encodePrompt(prompt)),
       given.truncate_prompt_tokens,
       context.engine.maxModelLength,
     );
@@ -58,15 +58,16 @@ export async function completions(request: Request, context: ServerContext): Pro
   return Response.json(toCompletion(results, answer));
 }
 
-function encodePrompt({ engine }: ServerContext, prompt: ReturnType<typeof toPrompts>[number]) {
-  const tokenIds = engine.encodePrompt(prompt);
+/** @throws {ApiError} 400 for an id that is none. */
+function requireTokenIds(
+  { engine }: ServerContext,
+  tokenIds: readonly number[],
+): readonly number[] {
   const { vocabularySize } = engine.model.tokenizer;
   const unknown = tokenIds.find((tokenId) => tokenId >= vocabularySize);
   if (unknown === undefined) return tokenIds;
-  throw invalidField(
-    "prompt",
-    `prompt: ${unknown} is no token id; use ids from 0 to ${vocabularySize - 1}`,
-  );
+  const most = vocabularySize - 1;
+  throw invalidField("prompt", `prompt: ${unknown} is no token id; use ids from 0 to ${most}`);
 }
 
 function describePrompt({ engine }: ServerContext, tokenIds: readonly number[]): EchoedPrompt {

@@ -1,5 +1,5 @@
 declare module "parse-prometheus-text-format" {
-  /** A metric with all its samples; a histogram's sample has `count`, `sum` and `buckets`. */
+  /** A metric with its samples; those of a histogram have no `value`. */
   interface ParsedMetric {
     readonly name: string;
     readonly help: string;
@@ -7,9 +7,6 @@ declare module "parse-prometheus-text-format" {
     readonly metrics: readonly {
       readonly labels?: Readonly<Record<string, string>>;
       readonly value?: string;
-      readonly count?: string;
-      readonly sum?: string;
-      readonly buckets?: Readonly<Record<string, string>>;
     }[];
   }
   export default function parsePrometheus(text: string): ParsedMetric[];

@@ -7,19 +7,19 @@ export interface MetricSample {
   readonly value: number;
 }
 
-/** All metrics of a server by name, as a Prometheus parser reads them; histograms by `_count`, `_sum`. */
+/** All metrics of a server by name, as a Prometheus parser reads them. */
 export async function readMetrics(url: string): Promise<Map<string, MetricSample[]>> {
   const response = await fetch(`${url}/metrics`);
   expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
+  const text = await response.text();
+  // The parser drops the labels, count and sum of a histogram; without its type, it keeps them all.
+  const untyped = text.replaceAll(/^# TYPE \S+ histogram\n/gm, "");
   const samples = new Map<string, MetricSample[]>();
-  for (const { name, metrics } of parsePrometheus(await response.text())) {
-    for (const { labels = {}, ...values } of metrics) {
-      for (const [kind, value] of Object.entries(values)) {
-        if (typeof value !== "string") continue;
-        const key = kind === "value" ? name : `${name}_${kind}`;
-        samples.set(key, [...(samples.get(key) ?? []), { labels, value: Number(value) }]);
-      }
-    }
+  for (const { name, metrics } of [...parsePrometheus(text), ...parsePrometheus(untyped)]) {
+    const values = metrics.flatMap(({ labels = {}, value }) =>
+      value === undefined ? [] : [{ labels, value: Number(value) }],
+    );
+    samples.set(name, values);
   }
   return samples;
 }

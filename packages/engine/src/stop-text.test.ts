@@ -57,25 +57,30 @@ describe("StopText", () => {
     const letters = fc.string({ unit: fc.constantFrom("a", "b", "c"), maxLength: 30 });
     const stop = fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 1, maxLength: 4 });
     fc.assert(
-      fc.property(letters, fc.array(stop, { maxLength: 3 }), fc.array(fc.nat(5)), (text, stops, cuts) => {
-        const pieces: string[] = [];
-        let rest = text;
-        for (const cut of cuts) {
-          pieces.push(rest.slice(0, cut));
-          rest = rest.slice(cut);
-        }
-        pieces.push(rest);
-        let expected = text;
-        for (let end = 1; end <= text.length; end++) {
-          const hit = stops
-            .filter((candidate) => text.slice(0, end).endsWith(candidate))
-            .sort((a, b) => b.length - a.length)[0];
-          if (hit === undefined) continue;
-          expected = text.slice(0, end - hit.length);
-          break;
-        }
-        expect(run(stops, pieces).text).toBe(expected);
-      }),
+      fc.property(
+        letters,
+        fc.array(stop, { maxLength: 3 }),
+        fc.array(fc.nat(5)),
+        (text, stops, cuts) => {
+          const pieces: string[] = [];
+          let rest = text;
+          for (const cut of cuts) {
+            pieces.push(rest.slice(0, cut));
+            rest = rest.slice(cut);
+          }
+          pieces.push(rest);
+          let expected = text;
+          for (let end = 1; end <= text.length; end++) {
+            const hit = stops
+              .filter((candidate) => text.slice(0, end).endsWith(candidate))
+              .sort((a, b) => b.length - a.length)[0];
+            if (hit === undefined) continue;
+            expected = text.slice(0, end - hit.length);
+            break;
+          }
+          expect(run(stops, pieces).text).toBe(expected);
+        },
+      ),
       { numRuns: 2000 },
     );
   });

@@ -23,7 +23,9 @@ export interface GenerationSource {
  * }
  * ```
  */
-export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<GenerationResult> {
+export class Generation
+  implements GenerationSource, AsyncIterable<GenerationEvent>, PromiseLike<GenerationResult>
+{
   readonly #source: GenerationSource;
 
   constructor(source: GenerationSource) {
@@ -45,6 +47,11 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
     } finally {
       if (!isDone) this.#source.cancel();
     }
+  }
+
+  /** The next events, at least one, for readers that are no loop; `undefined` at the end. */
+  next(): Promise<readonly GenerationEvent[] | undefined> {
+    return this.#source.next();
   }
 
   /** The text of the first answer as it comes. */

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export type { BeamSearchAnswer, BeamSearchOptions } from "./beam-search/beam-search-options";
+export { ChatSession, type ChatSessionOptions } from "./chat-session";
 export { createEngine, Engine } from "./engine";
 export type { EngineEvent } from "./engine-event";
 export type { EngineOptions, SpeculationOptions } from "./engine-options";

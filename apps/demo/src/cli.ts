@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { chatCommand } from "./commands/chat";
 import { generateCommand } from "./commands/generate";
 import { modelsCommand } from "./commands/models";
+import { serveCommand } from "./commands/serve";
 import { trainCommand } from "./commands/train";
 import { exitCodes, InterruptedError, oneLine } from "./exit";
 import { createStyle } from "./presenters/style";
@@ -13,16 +14,24 @@ Examples:
   npm run demo -- generate --prompt "Write a haiku about the sea." --temperature 0.7 --seed 1
   npm run demo -- generate --raw --prompt "The capital of France is" --max-tokens 8 --json
   npm run demo -- chat --system "You are a pirate."
+  npm run demo -- serve --port 8000
   npm run demo -- models pull smollm2-135m-instruct`;
 
 function createProgram(): Command {
   const program = new Command("npm run demo --")
     .description("Generate text with a language model, on this machine.")
-    .usage("[generate|chat|models|train] [options]")
+    .usage("[generate|chat|serve|models|train] [options]")
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${oneLine(withAdvice(text))}\n`) })
     .addHelpText("after", examples);
-  for (const command of [generateCommand(), chatCommand(), modelsCommand(), trainCommand()]) {
+  const commands = [
+    generateCommand(),
+    chatCommand(),
+    serveCommand(),
+    modelsCommand(),
+    trainCommand(),
+  ];
+  for (const command of commands) {
     program.addCommand(command.copyInheritedSettings(program));
     for (const child of command.commands) child.copyInheritedSettings(command);
   }

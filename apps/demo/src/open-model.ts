@@ -9,6 +9,8 @@ export interface ModelSelection {
   /** Default: the fastest that runs here. */
   readonly device?: "cpu" | "wasm" | undefined;
   readonly kernels?: "auto" | "gpujs" | undefined;
+  /** Default: as many as the device likes best. */
+  readonly threads?: number | undefined;
 }
 
 /** Where progress goes, and what stops the work. */
@@ -19,7 +21,7 @@ export interface OpenModelContext {
 
 /** Brings the model's file into the cache when it is not there, and loads it. */
 export async function openModel(
-  { model, device, kernels }: ModelSelection,
+  { model, device, kernels, threads }: ModelSelection,
   context: OpenModelContext,
 ): Promise<LanguageModel> {
   const { progress, signal } = context;
@@ -29,6 +31,7 @@ export async function openModel(
       return await loadModel(file, {
         device,
         kernels,
+        threads,
         signal,
         onProgress: ({ loaded, total }) => progress.showLoading(loaded, total),
       });

@@ -21,5 +21,7 @@ export type {
   TokenLogprob,
 } from "./generation-result";
 export type { Prompt } from "./prompt";
+export { RemoteEngine } from "./remote/remote-engine";
+export type { RemoteEngineOptions } from "./remote/remote-engine-options";
 export type { StructuredOutput } from "./structured/structured-output";
 export type { TextGenerator } from "./text-generator";

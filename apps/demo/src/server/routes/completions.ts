@@ -13,16 +13,13 @@ import type { ServerContext } from "../server-context";
 import { requireModel } from "./require-model";
 import { truncatePrompt } from "./truncate-prompt";
 
-/** Tokens of an answer, unless the request says otherwise; OpenAI's number. */
-const defaultMaxTokens = 16;
-
 /** `POST /v1/completions`: plain text, continued. */
 export async function completions(request: Request, context: ServerContext): Promise<Response> {
   const { runner, maxBodyBytes, onError } = context;
   const given = parseRequest(completionRequest, await readJsonBody(request, maxBodyBytes));
   const modelName = requireModel(context, given.model);
   requireConsistentCompletion(given);
-  const { max_tokens: maxTokens = defaultMaxTokens, logprobs, echo } = given;
+  const { max_tokens: maxTokens, logprobs, echo } = given;
   const prompts = toPrompts(given).map((prompt): EchoedPrompt => {
     const tokenIds = truncatePrompt(
       requireTokenIds(context, context.engine.encodePrompt(prompt)),
@@ -31,13 +28,13 @@ export async function completions(request: Request, context: ServerContext): Pro
     );
     return describePrompt(context, tokenIds);
   });
-  const shared = toGenerationOptions(given);
+  const shared = toGenerationOptions({ ...given, max_tokens: maxTokens ?? undefined });
   const generations = await runner.start({
     prompts: prompts.map(({ tokenIds }) => tokenIds),
     options: {
       ...shared,
       // A generation has a token or more: this one is left out of the answer.
-      maxTokens: Math.max(1, maxTokens),
+      maxTokens: maxTokens === null ? undefined : Math.max(1, maxTokens),
       logprobs,
       promptLogprobs: echo && logprobs !== undefined ? logprobs : shared.promptLogprobs,
     },

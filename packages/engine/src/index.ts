@@ -1,0 +1,6 @@
+/**
+ * Structured output.
+ *
+ * @packageDocumentation
+ */
+export * from "./structured/index";

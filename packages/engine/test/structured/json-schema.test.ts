@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compileGrammar, InvalidGrammarError } from "../../src/structured/index";
+import { compileGrammar, InvalidGrammarError } from "../../src/index";
 import { accepts } from "./support/matching";
 import { validatorOf } from "./support/validator";
 

@@ -5,7 +5,7 @@ import {
   GrammarMatcher,
   type StructuredOutput,
   TokenVocabulary,
-} from "../../src/structured/index";
+} from "../../src/index";
 import { allowedIds, allowedIdsByTrial, vocabulary } from "./support/matching";
 import { endIds } from "./support/small-vocabulary";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compileGrammar, InvalidGrammarError } from "../../src/structured/index";
+import { compileGrammar, InvalidGrammarError } from "../../src/index";
 import { accepts, randomFrom, randomText } from "./support/matching";
 
 const grammarOf = (pattern: string) => compileGrammar({ type: "regex", pattern });

@@ -1,7 +1,7 @@
 import { readGguf, Tokenizer } from "@x/models";
 import { findCachedModel, openFile, resolveModel } from "@x/models/node";
 import { expect, it } from "vitest";
-import { compileGrammar, GrammarMatcher, TokenVocabulary } from "../../src/structured/index";
+import { compileGrammar, GrammarMatcher, TokenVocabulary } from "../../src/index";
 
 it("smoke", async () => {
   const file = await openFile(await resolveModel("smollm2-135m-instruct"));

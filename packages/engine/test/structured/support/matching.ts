@@ -1,4 +1,4 @@
-import { type Grammar, GrammarMatcher, type TokenVocabulary } from "../../../src/structured/index";
+import { type Grammar, GrammarMatcher, type TokenVocabulary } from "../../../src/index";
 import { endIds, smallVocabulary } from "./small-vocabulary";
 
 export const vocabulary = smallVocabulary();

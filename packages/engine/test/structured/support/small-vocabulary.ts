@@ -1,4 +1,4 @@
-import { TokenVocabulary } from "../../../src/structured/index";
+import { TokenVocabulary } from "../../../src/index";
 
 /** Pieces of several bytes, some of which end inside a character. */
 const pieces = [

@@ -1,9 +1,14 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: ["src/index.ts"],
+  entry: {
+    index: "src/index.ts",
+    "ai-sdk": "src/ai-sdk/index.ts",
+    pipeline: "src/pipeline/index.ts",
+  },
   format: ["esm", "cjs"],
   target: "es2022",
+  splitting: true,
   sourcemap: true,
   clean: true,
   dts: { compilerOptions: { ignoreDeprecations: "6.0" } },

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { benchCommand } from "./commands/bench/bench";
 import { chatCommand } from "./commands/chat";
 import { generateCommand } from "./commands/generate";
 import { modelsCommand } from "./commands/models";
@@ -20,7 +21,7 @@ Examples:
 function createProgram(): Command {
   const program = new Command("npm run demo --")
     .description("Generate text with a language model, on this machine.")
-    .usage("[generate|chat|serve|models|train] [options]")
+    .usage("[generate|chat|serve|bench|models|train] [options]")
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${oneLine(withAdvice(text))}\n`) })
     .addHelpText("after", examples);
@@ -28,6 +29,7 @@ function createProgram(): Command {
     generateCommand(),
     chatCommand(),
     serveCommand(),
+    benchCommand(),
     modelsCommand(),
     trainCommand(),
   ];

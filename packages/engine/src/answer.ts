@@ -18,6 +18,8 @@ export interface AnswerEnd {
 export interface AnswerDelta {
   readonly text: string;
   readonly tokenIds: readonly number[];
+  /** Tokens that were generated, one that ended the sequence included. */
+  readonly numTokens: number;
   readonly logprobs: readonly PositionLogprobs[] | undefined;
 }
 
@@ -70,6 +72,7 @@ export class Answer {
    */
   append(tokens: readonly ChosenToken[], end: AnswerEnd | undefined): AnswerDelta {
     const first = this.#tokenIds.length;
+    const numTokensBefore = this.#numTokens;
     let text = "";
     for (const [index, { tokenId, logprobs }] of tokens.entries()) {
       const isLast = index === tokens.length - 1;
@@ -95,6 +98,7 @@ export class Answer {
     return {
       text,
       tokenIds: this.#tokenIds.slice(first),
+      numTokens: this.#numTokens - numTokensBefore,
       logprobs: this.#options.logprobs === undefined ? undefined : this.#logprobs.slice(first),
     };
   }

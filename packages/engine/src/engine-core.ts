@@ -84,7 +84,8 @@ export class EngineCore {
       this.finish(id, "abort");
       handler.fail(error);
     }
-    void this.idle().then(() => this.runner.dispose());
+    if (this.#loop === undefined) this.runner.dispose();
+    else void this.#loop.then(() => this.runner.dispose());
   }
 
   async #run(): Promise<void> {

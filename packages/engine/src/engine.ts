@@ -118,6 +118,11 @@ export class Engine implements TextGenerator, Disposable {
     return this.model.name;
   }
 
+  /** Whether it has been disposed, and generates no more. */
+  get isDisposed(): boolean {
+    return this.#isDisposed;
+  }
+
   /**
    * The token ids of a prompt.
    *

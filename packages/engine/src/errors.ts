@@ -9,3 +9,8 @@ export class EngineDisposedError extends XError {
 export class GenerationFailedError extends XError {
   readonly code = "GENERATION_FAILED";
 }
+
+/** A server that refused a request, failed, or could not be reached: see `details.status`. */
+export class RemoteEngineError extends XError {
+  readonly code = "REMOTE_ENGINE";
+}

@@ -76,7 +76,7 @@ export class GenerationTask implements GenerationSource {
     this.#report({
       type: "tokens-generate",
       id: this.id,
-      numTokens: delta.tokenIds.length,
+      numTokens: delta.numTokens,
       sinceLastMs: now - (lastAt ?? this.#acceptedAt),
       isFirst: lastAt === undefined,
     });

@@ -3,7 +3,7 @@ import type { GenerationEvent, GenerationResult } from "./generation-result";
 /** How a source of events feeds a {@link Generation}. */
 export interface GenerationSource {
   /** The request's name in the engine's snapshot, when it has one. */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** The next events, at least one; `undefined` when there are no more. Rejects when it failed. */
   next(): Promise<readonly GenerationEvent[] | undefined>;
   /** The whole, once `next` gave `undefined`. Rejects when it failed. */
@@ -25,7 +25,9 @@ export interface GenerationSource {
  * }
  * ```
  */
-export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<GenerationResult> {
+export class Generation
+  implements GenerationSource, AsyncIterable<GenerationEvent>, PromiseLike<GenerationResult>
+{
   readonly #source: GenerationSource;
 
   constructor(source: GenerationSource) {
@@ -52,6 +54,11 @@ export class Generation implements AsyncIterable<GenerationEvent>, PromiseLike<G
     } finally {
       if (!isDone) this.#source.cancel();
     }
+  }
+
+  /** The next events, at least one, for readers that are no loop; `undefined` at the end. */
+  next(): Promise<readonly GenerationEvent[] | undefined> {
+    return this.#source.next();
   }
 
   /** The text of the first answer as it comes. */

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export type { BeamSearchAnswer, BeamSearchOptions } from "./beam-search/beam-search-options";
+export { ChatSession, type ChatSessionOptions } from "./chat-session";
 export { createEngine, Engine } from "./engine";
 export type { EngineEvent } from "./engine-event";
 export type { EngineOptions, SpeculationOptions } from "./engine-options";
@@ -20,5 +21,7 @@ export type {
   TokenLogprob,
 } from "./generation-result";
 export type { Prompt } from "./prompt";
+export { RemoteEngine } from "./remote/remote-engine";
+export type { RemoteEngineOptions } from "./remote/remote-engine-options";
 export type { StructuredOutput } from "./structured/structured-output";
 export type { TextGenerator } from "./text-generator";

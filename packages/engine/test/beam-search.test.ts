@@ -57,22 +57,25 @@ describe("beamSearch", () => {
     { beamWidth: 3, maxTokens: 8 },
     { beamWidth: 5, maxTokens: 1 },
     { beamWidth: 8, maxTokens: 12 },
-  ])("finds what the plain algorithm finds: $beamWidth beams of $maxTokens tokens", async (sizes) => {
-    for (const text of ["hello", "The quick brown fox", "0123456789abcdef0123456789"]) {
-      using engine = createEngine({ model, blockSize: 4, cacheBytes: 2 ** 18 });
-      const expected = plainBeamSearch(model, model.tokenizer.encode(text), sizes);
-      const answers = await engine.beamSearch(text, sizes);
-      expect(answers.map(({ tokenIds }) => tokenIds)).toEqual(
-        expected.map(({ tokenIds }) => tokenIds),
-      );
-      for (const [index, { score, cumulativeLogprob }] of answers.entries()) {
-        expect(score).toBeCloseTo(expected[index]?.score ?? Number.NaN, 5);
-        expect(cumulativeLogprob).toBeCloseTo(expected[index]?.logprob ?? Number.NaN, 4);
+  ])(
+    "finds what the plain algorithm finds: $beamWidth beams of $maxTokens tokens",
+    async (sizes) => {
+      for (const text of ["hello", "The quick brown fox", "0123456789abcdef0123456789"]) {
+        using engine = createEngine({ model, blockSize: 4, cacheBytes: 2 ** 18 });
+        const expected = plainBeamSearch(model, model.tokenizer.encode(text), sizes);
+        const answers = await engine.beamSearch(text, sizes);
+        expect(answers.map(({ tokenIds }) => tokenIds)).toEqual(
+          expected.map(({ tokenIds }) => tokenIds),
+        );
+        for (const [index, { score, cumulativeLogprob }] of answers.entries()) {
+          expect(score).toBeCloseTo(expected[index]?.score ?? Number.NaN, 5);
+          expect(cumulativeLogprob).toBeCloseTo(expected[index]?.logprob ?? Number.NaN, 4);
+        }
+        const { numFreeBlocks, numBlocks } = engine.stats();
+        expect(numFreeBlocks).toBe(numBlocks);
       }
-      const { numFreeBlocks, numBlocks } = engine.stats();
-      expect(numFreeBlocks).toBe(numBlocks);
-    }
-  });
+    },
+  );
 
   it("finds the same when the pool is too small for all beams at once", async () => {
     const sizes = { beamWidth: 4, maxTokens: 24 };
@@ -92,7 +95,9 @@ describe("beamSearch", () => {
     await expect(engine.beamSearch("a", { beamWidth: 5, maxTokens: 3 })).rejects.toThrow(
       /beamWidth is 5; use at most the engine's maxSequences, 4/,
     );
-    await expect(engine.beamSearch("a", { beamWidth: 0, maxTokens: 3 })).rejects.toThrow(/beamWidth/);
+    await expect(engine.beamSearch("a", { beamWidth: 0, maxTokens: 3 })).rejects.toThrow(
+      /beamWidth/,
+    );
     await expect(engine.beamSearch("a", { beamWidth: 2, maxTokens: 0.5 })).rejects.toThrow(
       /maxTokens/,
     );

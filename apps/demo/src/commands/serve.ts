@@ -8,9 +8,9 @@ import { type ModelSelection, openModel } from "../open-model";
 import { createProgress } from "../presenters/progress";
 import { formatBytes } from "../presenters/units";
 import { createServerHandler } from "../server/create-server-handler";
+import { PrometheusMetrics } from "../server/metrics/prometheus-metrics";
 import { NodeServer } from "../server/node-server";
 import { readPageFiles } from "../server/page-files";
-import { PrometheusMetrics } from "../server/prometheus-metrics";
 import { runUntilStopped } from "../server/run-until-stopped";
 
 interface ServeCommandOptions extends ModelSelection {

@@ -37,13 +37,16 @@ export async function runUntilStopped(server: NodeServer, options: StopOptions):
 
 function firstSignal(): Promise<void> {
   return new Promise((resolve) => {
-    const onSignal = (exitCode: number) =>
-      oncePerInterrupt((count) => {
-        if (count > 1) process.exit(exitCode);
-        resolve();
-      });
-    process.on("SIGINT", onSignal(exitCodes.interrupted));
-    process.on("SIGTERM", onSignal(exitCodes.terminated));
+    let exitCode: number = exitCodes.interrupted;
+    const onSignal = oncePerInterrupt((count) => {
+      if (count > 1) process.exit(exitCode);
+      resolve();
+    });
+    process.on("SIGINT", onSignal);
+    process.on("SIGTERM", () => {
+      exitCode = exitCodes.terminated;
+      onSignal();
+    });
   });
 }
 

@@ -68,9 +68,7 @@ export class BeamSearch implements SequenceHandler {
     this.#result = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
-    this.#beams = [
-      { id: undefined, tokenIds: [], cumulativeLogprob: 0, candidates: undefined },
-    ];
+    this.#beams = [{ id: undefined, tokenIds: [], cumulativeLogprob: 0, candidates: undefined }];
   }
 
   /** Starts the search. @returns the answers, best first. */
@@ -245,7 +243,10 @@ export class BeamSearch implements SequenceHandler {
 
 function requireWhole(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value >= 1) return;
-  throw new InvalidArgumentError(`beamSearch: ${name} is ${value}; use a whole number of 1 or more`, {
-    [name]: value,
-  });
+  throw new InvalidArgumentError(
+    `beamSearch: ${name} is ${value}; use a whole number of 1 or more`,
+    {
+      [name]: value,
+    },
+  );
 }

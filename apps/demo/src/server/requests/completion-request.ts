@@ -6,9 +6,14 @@ import { optional } from "./optional";
 
 const tokenIds = z.array(z.int().min(0)).min(1);
 
+/** Tokens of an answer, unless the request says otherwise; OpenAI's number. */
+const defaultMaxTokens = 16;
+
 /** The body of `/v1/completions`. */
 export const completionRequest = z.object({
   ...generationFields,
+  /** As in vLLM: left out it is 16, and null is all that the context holds. */
+  max_tokens: z.int().min(0).nullable().default(defaultMaxTokens),
   prompt: z.union([z.string(), z.array(z.string()).min(1), tokenIds, z.array(tokenIds).min(1)]),
   echo: optional(z.boolean()),
   logprobs: optional(z.int().min(0).max(20)),

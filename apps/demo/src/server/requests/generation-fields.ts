@@ -24,7 +24,12 @@ export const generationFields = {
   seed: optional(z.int().min(0)),
   stop: optional(z.union([nonEmpty, z.array(nonEmpty).max(64)])),
   stream: optional(z.boolean()),
-  stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
+  stream_options: optional(
+    z.object({
+      include_usage: optional(z.boolean()),
+      continuous_usage_stats: optional(z.boolean()),
+    }),
+  ),
   response_format: optional(responseFormat),
 
   top_k: optional(z.int().min(-1)),

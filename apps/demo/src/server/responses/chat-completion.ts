@@ -2,7 +2,7 @@ import type { Generation, GenerationResult } from "@x/engine";
 import type { ChatCompletionRequest } from "../requests/chat-completion-request";
 import { toChatLogprobs, toPromptLogprobs } from "./logprobs";
 import { type ResponseHead, responseHead } from "./response-head";
-import { toUsage } from "./usage";
+import { RunningUsage, toUsage } from "./usage";
 
 /** What answers say beyond the generation itself. */
 export interface AnswerContext<Request> {
@@ -45,11 +45,15 @@ export async function* chatCompletionChunks(
     ...responseHead("chatcmpl", "chat.completion.chunk", modelName),
     ...(includesUsage && { usage: null }),
   };
+  const isContinuous = request.stream_options?.continuous_usage_stats === true;
+  const running = new RunningUsage();
   const choice = (index: number, delta: object, rest: object = {}) => ({
     ...head,
+    ...(isContinuous && { usage: running.toUsage() }),
     choices: [{ index, delta, logprobs: null, finish_reason: null, ...rest }],
   });
   for await (const event of generation) {
+    running.count(event);
     switch (event.type) {
       case "start":
         for (let index = 0; index < (request.n ?? 1); index++) {

@@ -4,7 +4,7 @@ import type { CompletionRequest } from "../requests/completion-request";
 import { CompletionLogprobsWriter, type ScoredToken } from "./completion-logprobs";
 import { toPromptLogprobs } from "./logprobs";
 import { responseHead } from "./response-head";
-import { toUsage } from "./usage";
+import { RunningUsage, toUsage } from "./usage";
 
 /** A prompt as the answer repeats it. */
 export interface EchoedPrompt {
@@ -83,11 +83,19 @@ export async function* completionChunks(
   const sources = generations.map((generation, index) =>
     promptChoices(generation, request, prompts[index], index * n),
   );
-  for await (const choice of mergeIterables(sources)) yield { ...head, choices: [choice] };
+  for await (const { choice, usage } of mergeIterables(sources)) {
+    yield { ...head, ...(usage && { usage }), choices: [choice] };
+  }
   if (includesUsage) {
     const results = await Promise.all(generations.map((generation) => generation.result()));
     yield { ...head, choices: [], usage: toUsage(results) };
   }
+}
+
+/** Something new of one choice, with its prompt's usage so far where that was asked for. */
+interface CompletionPiece {
+  readonly choice: object;
+  readonly usage?: ReturnType<typeof toUsage>;
 }
 
 /** The pieces of the choices of one prompt, the first of which is number `firstIndex`. */
@@ -96,22 +104,28 @@ async function* promptChoices(
   request: CompletionRequest,
   prompt: EchoedPrompt | undefined,
   firstIndex: number,
-): AsyncGenerator<object, void, undefined> {
+): AsyncGenerator<CompletionPiece, void, undefined> {
   const { n = 1, echo, return_token_ids: withIds } = request;
+  const isContinuous = request.stream_options?.continuous_usage_stats === true;
+  const running = new RunningUsage();
   const writers = Array.from({ length: n }, () => new CompletionLogprobsWriter());
-  const choice = (index: number, rest: object) => ({
-    index: firstIndex + index,
-    text: "",
-    logprobs: null,
-    finish_reason: null,
-    ...rest,
+  const piece = (index: number, rest: object) => ({
+    choice: {
+      index: firstIndex + index,
+      text: "",
+      logprobs: null,
+      finish_reason: null,
+      ...rest,
+    },
+    ...(isContinuous && { usage: running.toUsage() }),
   });
   for await (const event of generation) {
+    running.count(event);
     switch (event.type) {
       case "start":
         if (!echo && !withIds) break;
         for (let index = 0; index < n; index++) {
-          yield choice(index, {
+          yield piece(index, {
             text: echo ? (prompt?.text ?? "") : "",
             ...(withIds && { prompt_token_ids: prompt?.tokenIds, token_ids: [] }),
           });
@@ -119,14 +133,14 @@ async function* promptChoices(
         break;
       case "text-delta":
         if (event.text === "" && event.logprobs === undefined && !withIds) break;
-        yield choice(event.index, {
+        yield piece(event.index, {
           text: event.text,
           logprobs: (event.logprobs && writers[event.index]?.write(event.logprobs)) ?? null,
           ...(withIds && { token_ids: event.tokenIds }),
         });
         break;
       case "finish":
-        yield choice(event.index, {
+        yield piece(event.index, {
           finish_reason: event.finishReason,
           stop_reason: event.stopReason ?? null,
         });

@@ -19,10 +19,14 @@ export function eventStream(events: AsyncIterable<object>, options: EventStreamO
   const iterator = events[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   const { end, onCancel, onError } = options;
+  let isCancelled = false;
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const send = (data: string) => controller.enqueue(encoder.encode(`data: ${data}\n\n`));
+        const send = (data: string) => {
+          // The reader can leave while the next event is awaited.
+          if (!isCancelled) controller.enqueue(encoder.encode(`data: ${data}\n\n`));
+        };
         try {
           const { done, value } = await iterator.next();
           if (!done) return send(JSON.stringify(value));
@@ -31,9 +35,10 @@ export function eventStream(events: AsyncIterable<object>, options: EventStreamO
           send(JSON.stringify(toApiError(error).body));
         }
         if (end !== undefined) send(end);
-        controller.close();
+        if (!isCancelled) controller.close();
       },
       async cancel() {
+        isCancelled = true;
         onCancel();
         await iterator.return?.();
       },

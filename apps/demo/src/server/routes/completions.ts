@@ -13,31 +13,28 @@ import type { ServerContext } from "../server-context";
 import { requireModel } from "./require-model";
 import { truncatePrompt } from "./truncate-prompt";
 
-/** Tokens of an answer, unless the request says otherwise; OpenAI's number. */
-const defaultMaxTokens = 16;
-
 /** `POST /v1/completions`: plain text, continued. */
 export async function completions(request: Request, context: ServerContext): Promise<Response> {
   const { runner, maxBodyBytes, onError } = context;
   const given = parseRequest(completionRequest, await readJsonBody(request, maxBodyBytes));
   const modelName = requireModel(context, given.model);
   requireConsistentCompletion(given);
-  const { max_tokens: maxTokens = defaultMaxTokens, logprobs, echo } = given;
+  const { max_tokens: maxTokens, logprobs, echo } = given;
   const prompts = toPrompts(given).map((prompt): EchoedPrompt => {
     const tokenIds = truncatePrompt(
-      encodePrompt(context, prompt),
+      requireTokenIds(context, context.engine.encodePrompt(prompt)),
       given.truncate_prompt_tokens,
       context.engine.maxModelLength,
     );
     return describePrompt(context, tokenIds);
   });
-  const shared = toGenerationOptions(given);
+  const shared = toGenerationOptions({ ...given, max_tokens: maxTokens ?? undefined });
   const generations = await runner.start({
     prompts: prompts.map(({ tokenIds }) => tokenIds),
     options: {
       ...shared,
       // A generation has a token or more: this one is left out of the answer.
-      maxTokens: Math.max(1, maxTokens),
+      maxTokens: maxTokens === null ? undefined : Math.max(1, maxTokens),
       logprobs,
       promptLogprobs: echo && logprobs !== undefined ? logprobs : shared.promptLogprobs,
     },
@@ -58,15 +55,16 @@ export async function completions(request: Request, context: ServerContext): Pro
   return Response.json(toCompletion(results, answer));
 }
 
-function encodePrompt({ engine }: ServerContext, prompt: ReturnType<typeof toPrompts>[number]) {
-  const tokenIds = engine.encodePrompt(prompt);
+/** @throws {ApiError} 400 for an id that is none. */
+function requireTokenIds(
+  { engine }: ServerContext,
+  tokenIds: readonly number[],
+): readonly number[] {
   const { vocabularySize } = engine.model.tokenizer;
   const unknown = tokenIds.find((tokenId) => tokenId >= vocabularySize);
   if (unknown === undefined) return tokenIds;
-  throw invalidField(
-    "prompt",
-    `prompt: ${unknown} is no token id; use ids from 0 to ${vocabularySize - 1}`,
-  );
+  const most = vocabularySize - 1;
+  throw invalidField("prompt", `prompt: ${unknown} is no token id; use ids from 0 to ${most}`);
 }
 
 function describePrompt({ engine }: ServerContext, tokenIds: readonly number[]): EchoedPrompt {

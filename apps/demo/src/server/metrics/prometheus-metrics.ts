@@ -1,6 +1,8 @@
 import type { EngineEvent, EngineStats } from "@x/engine";
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { MetricsExporter } from "./metrics-exporter";
+import { Counter, Gauge, Registry } from "prom-client";
+import type { MetricsExporter } from "../metrics-exporter";
+import { type EngineLabel, engineLabels } from "./engine-labels";
+import { createRequestHistograms } from "./request-histograms";
 
 /** Where the figures come from and what they are labelled with. */
 export interface PrometheusMetricsOptions {
@@ -8,28 +10,22 @@ export interface PrometheusMetricsOptions {
   readonly stats: () => EngineStats;
 }
 
-/** Upper bounds in seconds, from a token's time to an answer's. */
-const secondsBuckets = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300,
-];
-const tokensBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000];
-
-const labelNames = ["model_name", "engine"] as const;
-
 /**
  * An engine's metrics under vLLM's names, for Prometheus. Give {@link observe} to the engine as its
  * `onEvent`.
  */
 export class PrometheusMetrics implements MetricsExporter {
   readonly #registry = new Registry();
-  readonly #labels: Readonly<Record<(typeof labelNames)[number], string>>;
+  readonly #labels: Readonly<Record<EngineLabel, string>>;
   readonly #requests: Counter<"method" | "handler" | "status">;
   readonly #finished: Counter;
   readonly #promptTokens: Counter;
   readonly #cachedTokens: Counter;
   readonly #generatedTokens: Counter;
-  readonly #histograms: ReturnType<typeof createHistograms>;
-  #numWaitingOutside = 0;
+  readonly #histograms: ReturnType<typeof createRequestHistograms>;
+  readonly #stats: () => EngineStats;
+  /** What one answer shows, read once for it. */
+  #shown: { readonly stats: EngineStats; readonly numWaitingOutside: number } | undefined;
 
   constructor({ modelName, stats }: PrometheusMetricsOptions) {
     this.#labels = { model_name: modelName, engine: "0" };
@@ -43,14 +39,15 @@ export class PrometheusMetrics implements MetricsExporter {
     this.#finished = new Counter({
       name: "vllm:request_success_total",
       help: "Answers that ended, by reason.",
-      labelNames: [...labelNames, "finished_reason"],
+      labelNames: [...engineLabels, "finished_reason"],
       registers,
     });
     this.#promptTokens = this.#counter("prompt_tokens", "Tokens of prompts.");
     this.#cachedTokens = this.#counter("prompt_tokens_cached", "Of them, those that were cached.");
     this.#generatedTokens = this.#counter("generation_tokens", "Tokens that were generated.");
-    this.#histograms = createHistograms(this.#registry);
-    this.#addStats(stats);
+    this.#histograms = createRequestHistograms(this.#registry);
+    this.#stats = stats;
+    this.#addStats();
     for (const reason of ["stop", "length", "abort", "error"]) this.#countFinish(reason, 0);
   }
 
@@ -59,7 +56,7 @@ export class PrometheusMetrics implements MetricsExporter {
   }
 
   render(numWaiting: number): Promise<string> {
-    this.#numWaitingOutside = numWaiting;
+    this.#shown = { stats: this.#stats(), numWaitingOutside: numWaiting };
     return this.#registry.metrics();
   }
 
@@ -121,14 +118,15 @@ export class PrometheusMetrics implements MetricsExporter {
   }
 
   /** Figures that the engine itself counts; they are read when someone asks. */
-  #addStats(stats: () => EngineStats): void {
+  #addStats(): void {
+    const stats = () => this.#shown?.stats ?? this.#stats();
     const gauge = (name: string, help: string, read: (now: EngineStats) => number) =>
       this.#gauge(name, help, () => read(stats()));
     gauge("num_requests_running", "Sequences that run.", (now) => now.numRunningRequests);
     gauge(
       "num_requests_waiting",
       "Requests that wait.",
-      (now) => now.numWaitingRequests + this.#numWaitingOutside,
+      (now) => now.numWaitingRequests + (this.#shown?.numWaitingOutside ?? 0),
     );
     gauge("kv_cache_usage_perc", "Share of the blocks in use, 0 to 1.", (now) => now.kvCacheUsage);
 
@@ -158,7 +156,7 @@ export class PrometheusMetrics implements MetricsExporter {
     new Counter({
       name: "vllm:spec_decode_num_accepted_tokens_per_pos_total",
       help: "Drafts of speculation: tokens accepted, by position.",
-      labelNames: [...labelNames, "position"],
+      labelNames: [...engineLabels, "position"],
       registers: [this.#registry],
       collect() {
         this.reset();
@@ -189,7 +187,7 @@ export class PrometheusMetrics implements MetricsExporter {
     new Gauge({
       name: `vllm:${name}`,
       help,
-      labelNames,
+      labelNames: engineLabels,
       registers: [this.#registry],
       collect() {
         this.set(labels, read());
@@ -203,7 +201,7 @@ export class PrometheusMetrics implements MetricsExporter {
     const counter = new Counter({
       name: `vllm:${name}_total`,
       help,
-      labelNames,
+      labelNames: engineLabels,
       registers: [this.#registry],
       ...(read && {
         collect(this: Counter) {
@@ -215,34 +213,4 @@ export class PrometheusMetrics implements MetricsExporter {
     counter.inc(labels, 0);
     return counter;
   }
-}
-
-function createHistograms(registry: Registry) {
-  const histogram = (name: string, help: string, buckets: readonly number[]) =>
-    new Histogram({
-      name: `vllm:${name}`,
-      help,
-      labelNames,
-      buckets: [...buckets],
-      registers: [registry],
-    });
-  const seconds = (name: string, help: string) => histogram(name, help, secondsBuckets);
-  const tokens = (name: string, help: string) => histogram(name, help, tokensBuckets);
-  return {
-    timeToFirstToken: seconds("time_to_first_token_seconds", "Until the first token."),
-    interToken: seconds("inter_token_latency_seconds", "Between two tokens."),
-    timePerOutputToken: seconds(
-      "request_time_per_output_token_seconds",
-      "Mean time of an answer's tokens after the first.",
-    ),
-    endToEnd: seconds("e2e_request_latency_seconds", "From a request's arrival to its end."),
-    queue: seconds("request_queue_time_seconds", "Spent waiting."),
-    prefill: seconds("request_prefill_time_seconds", "Spent on the prompt."),
-    decode: seconds("request_decode_time_seconds", "Spent on the answer."),
-    inference: seconds("request_inference_time_seconds", "Spent running."),
-    promptTokens: tokens("request_prompt_tokens", "Tokens of a prompt."),
-    generationTokens: tokens("request_generation_tokens", "Tokens of an answer."),
-    maxTokens: tokens("request_params_max_tokens", "Most tokens that a request asked for."),
-    iterationTokens: tokens("iteration_tokens_total", "Tokens of a step."),
-  };
 }

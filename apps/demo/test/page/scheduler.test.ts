@@ -12,22 +12,30 @@ afterAll(() => browser.close());
 /** Some 150 tokens. */
 const longSystemPrompt = "You are a patient teacher who explains with examples. ".repeat(15);
 
-/** The colours that the grid is painted with, each as red, green and blue. */
-function gridColors(page: Page): Promise<string[]> {
-  return page.locator(".block-grid canvas").evaluate((element) => {
+/**
+ * The colours that the grid, or the block that is chosen in it, is painted with, each as red, green
+ * and blue.
+ */
+function gridColors(page: Page, part: "all" | "chosen" = "all"): Promise<string[]> {
+  return page.locator(".block-grid canvas").evaluate((element, wanted) => {
     const canvas = element as HTMLCanvasElement;
     // Read from a copy: reading the canvas itself would change how it is kept.
     const { width, height } = canvas;
     const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })!;
     copy.drawImage(canvas, 0, 0);
-    const { data } = copy.getImageData(0, 0, width, height);
+    const mark = document.querySelector<HTMLElement>(".block-mark");
+    const { offsetLeft = 0, offsetTop = 0, offsetWidth = 0, offsetHeight = 0 } = mark ?? {};
+    const { data } =
+      wanted === "all"
+        ? copy.getImageData(0, 0, width, height)
+        : copy.getImageData(offsetLeft, offsetTop, offsetWidth, offsetHeight);
     const colors = new Map<string, number>();
     for (let offset = 0; offset < data.length; offset += 4) {
       const color = data.subarray(offset, offset + 3).join();
       if (data[offset + 3] === 255) colors.set(color, (colors.get(color) ?? 0) + 1);
     }
     return [...colors].filter(([, count]) => count >= 20).map(([color]) => color);
-  });
+  }, part);
 }
 
 /** A colour of the style sheet as red, green and blue. */
@@ -80,6 +88,12 @@ describe("the view of the scheduler", () => {
     for (const text of shared) {
       expect(text).toMatch(/^Block \d+: shared by A and B, 16 of 16 slots, 2 references$/);
     }
+    const slider = page.getByRole("slider", { name: "Blocks, one by one" });
+    await slider.press("Home");
+    while (!(await slider.getAttribute("aria-valuetext"))?.includes("shared by")) {
+      await slider.press("ArrowRight");
+    }
+    expect((await gridColors(page, "chosen")).sort()).toEqual([ownerA, ownerB].sort());
 
     const batch = page.locator(".requests").first().locator(".request");
     await expect

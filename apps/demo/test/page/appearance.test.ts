@@ -62,8 +62,9 @@ describe("on a phone", () => {
   it("nothing is wider than the screen, and columns are a swipe apart", async () => {
     await using open = await openPage(browser, phone);
     const { page, problems } = open;
+    // A phone's window grows with what is too wide, so `innerWidth` would tell nothing.
     const overflow = () =>
-      page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      page.evaluate((width) => document.documentElement.scrollWidth - width, phone.viewport.width);
     const [first, second] = [new Column(page, "A"), new Column(page, "B")];
     expect(await overflow()).toBe(0);
     await first.set({ maxTokens: 120, systemPrompt: "x".repeat(300) });

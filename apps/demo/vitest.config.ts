@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     name: "@x/demo",
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["test/browser/**"],
+    exclude: ["test/page/**"],
     globalSetup: ["test/global-setup.ts"],
     // Each of these tests starts the program, some on a busy machine.
     testTimeout: 120_000,

@@ -2,6 +2,8 @@ import type { GenerationEvent, GenerationResult } from "./generation-result";
 
 /** How a source of events feeds a {@link Generation}. */
 export interface GenerationSource {
+  /** The request's name in the engine's snapshot, when it has one. */
+  readonly id?: string | undefined;
   /** The next events, at least one; `undefined` when there are no more. Rejects when it failed. */
   next(): Promise<readonly GenerationEvent[] | undefined>;
   /** The whole, once `next` gave `undefined`. Rejects when it failed. */
@@ -30,6 +32,11 @@ export class Generation
 
   constructor(source: GenerationSource) {
     this.#source = source;
+  }
+
+  /** The request's name in the engine's `snapshot()`; undefined where it runs elsewhere. */
+  get id(): string | undefined {
+    return this.#source.id;
   }
 
   /** The events from here on; one reader at a time. */

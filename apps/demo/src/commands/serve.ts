@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { createEngine } from "@x/engine";
 import { Command, Option } from "commander";
 import { numberParser } from "../arguments";
@@ -9,6 +10,7 @@ import { formatBytes } from "../presenters/units";
 import { createServerHandler } from "../server/create-server-handler";
 import { PrometheusMetrics } from "../server/metrics/prometheus-metrics";
 import { NodeServer } from "../server/node-server";
+import { readPageFiles } from "../server/page-files";
 import { runUntilStopped } from "../server/run-until-stopped";
 
 interface ServeCommandOptions extends ModelSelection {
@@ -125,6 +127,7 @@ async function serve(options: ServeCommandOptions, command: Command): Promise<vo
       maxConcurrency: options.maxConcurrency,
       maxQueue: options.maxQueue,
       maxBodyBytes: options.maxBodyBytes,
+      page: await readPageFiles(fileURLToPath(new URL("./page", import.meta.url))),
       drainSignal: drain.signal,
       abortSignal: abort.signal,
       onError: (error) => log(String(error instanceof Error ? error.stack : error)),

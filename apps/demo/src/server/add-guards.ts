@@ -5,12 +5,12 @@ import { apiKeyCheck } from "./api-key";
 import type { ServerHandlerOptions } from "./create-server-handler";
 import { unavailable } from "./to-api-error";
 
-/** Open to those who have no key: a probe, a collector of metrics. */
+/** Open to those who have no key, as the page is: a probe, a collector of metrics. */
 const openPaths = new Set(["/health", "/metrics"]);
 
 /** Adds what every request passes: metrics, other origins' pages, the end of the server, the key. */
 export function addGuards(app: Hono, options: ServerHandlerOptions): void {
-  const { metrics, corsOrigins = [], drainSignal, apiKey } = options;
+  const { metrics, corsOrigins = [], drainSignal, apiKey, page } = options;
   if (metrics !== undefined) {
     app.use(async (context, next) => {
       await next();
@@ -34,7 +34,7 @@ export function addGuards(app: Hono, options: ServerHandlerOptions): void {
   if (apiKey !== undefined) {
     const requireKey = apiKeyCheck(apiKey);
     app.use(async ({ req }, next) => {
-      if (!openPaths.has(req.path)) await requireKey(req.raw);
+      if (!openPaths.has(req.path) && !page?.has(req.path)) await requireKey(req.raw);
       await next();
     });
   }

@@ -3,6 +3,7 @@ import { addGuards } from "./add-guards";
 import { ApiError, clientLeft } from "./api-error";
 import { GenerationRunner } from "./generation-runner";
 import type { MetricsExporter } from "./metrics-exporter";
+import type { PageFile } from "./page-files";
 import { RequestGate } from "./request-gate";
 import type { ServerContext } from "./server-context";
 import type { ServerEngine } from "./server-engine";
@@ -27,6 +28,8 @@ export interface ServerHandlerOptions {
   readonly maxQueue?: number | undefined;
   /** Most bytes of a request's body. Default 1 MiB. */
   readonly maxBodyBytes?: number | undefined;
+  /** Files of the web page, by path. Default: none, and `/` is not found. */
+  readonly page?: ReadonlyMap<string, PageFile> | undefined;
   /** Once aborted, no new request is taken. */
   readonly drainSignal?: AbortSignal | undefined;
   /** Once aborted, all that runs ends, with `finish_reason: "abort"`. */
@@ -81,6 +84,7 @@ function createContext(options: ServerHandlerOptions): ServerContext {
     metrics,
     modelNames: options.modelNames ?? [engine.modelName],
     maxBodyBytes: options.maxBodyBytes ?? 2 ** 20,
+    page: options.page,
     startedAt: Math.floor(Date.now() / 1000),
     drainSignal: options.drainSignal,
     onError: options.onError ?? (() => {}),

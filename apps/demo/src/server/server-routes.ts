@@ -2,6 +2,7 @@ import { chatCompletions } from "./routes/chat-completions";
 import { completions } from "./routes/completions";
 import { checkHealth } from "./routes/health";
 import { listModels, retrieveModel } from "./routes/models";
+import { sendPageFile } from "./routes/page";
 import { watchScheduler } from "./routes/scheduler";
 import { detokenize, tokenize } from "./routes/tokenize";
 import type { ServerContext } from "./server-context";
@@ -16,7 +17,7 @@ type Answer = (
 export function serverRoutes(
   context: ServerContext,
 ): Readonly<Record<string, Readonly<Record<string, Answer>>>> {
-  const { metrics, gate } = context;
+  const { metrics, gate, page = [] } = context;
   return {
     "/v1/chat/completions": { POST: (request) => chatCompletions(request, context) },
     "/v1/completions": { POST: (request) => completions(request, context) },
@@ -26,6 +27,9 @@ export function serverRoutes(
     "/detokenize": { POST: (request) => detokenize(request, context) },
     "/scheduler": { GET: (request) => watchScheduler(request, context) },
     "/health": { GET: () => checkHealth(context) },
+    ...Object.fromEntries(
+      [...page].map(([path, file]) => [path, { GET: (request) => sendPageFile(request, file) }]),
+    ),
     ...(metrics && {
       "/metrics": {
         GET: async () =>

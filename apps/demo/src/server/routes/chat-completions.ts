@@ -39,11 +39,14 @@ export async function chatCompletions(request: Request, context: ServerContext):
   if (generation === undefined) throw new Error("a prompt was not answered");
   const answer = { request: given, modelName, promptTokenIds };
   if (!given.stream) return Response.json(toChatCompletion(await generation.result(), answer));
-  return eventStream(chatCompletionChunks(generation, answer), {
+  const response = eventStream(chatCompletionChunks(generation, answer), {
     end: "[DONE]",
     onCancel: () => generation.cancel(),
     onError,
   });
+  // Its name in what `/scheduler` shows.
+  if (generation.id !== undefined) response.headers.set("x-request-id", generation.id);
+  return response;
 }
 
 /** The part of a request that a conversation's tokens depend on. */

@@ -1,0 +1,186 @@
+import type { Browser, Page } from "playwright";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launchChromium } from "../../scripts/launch-chromium.mjs";
+import { Column, countBlocks, openPage, waitForIdle } from "./open-page";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(() => browser.close());
+
+/** Some 150 tokens. */
+const longSystemPrompt = "You are a patient teacher who explains with examples. ".repeat(15);
+
+/**
+ * The colours that the grid, or the block that is chosen in it, is painted with, each as red, green
+ * and blue.
+ */
+function gridColors(page: Page, part: "all" | "chosen" = "all"): Promise<string[]> {
+  return page.locator(".block-grid canvas").evaluate((element, wanted) => {
+    const canvas = element as HTMLCanvasElement;
+    // Read from a copy: reading the canvas itself would change how it is kept.
+    const { width, height } = canvas;
+    const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })!;
+    copy.drawImage(canvas, 0, 0);
+    const mark = document.querySelector<HTMLElement>(".block-mark");
+    const { offsetLeft = 0, offsetTop = 0, offsetWidth = 0, offsetHeight = 0 } = mark ?? {};
+    const { data } =
+      wanted === "all"
+        ? copy.getImageData(0, 0, width, height)
+        : copy.getImageData(offsetLeft, offsetTop, offsetWidth, offsetHeight);
+    const colors = new Map<string, number>();
+    for (let offset = 0; offset < data.length; offset += 4) {
+      const color = data.subarray(offset, offset + 3).join();
+      if (data[offset + 3] === 255) colors.set(color, (colors.get(color) ?? 0) + 1);
+    }
+    return [...colors].filter(([, count]) => count >= 20).map(([color]) => color);
+  }, part);
+}
+
+/** A colour of the style sheet as red, green and blue. */
+function cssColor(page: Page, name: string): Promise<string> {
+  return page.evaluate((property) => {
+    const value = getComputedStyle(document.documentElement).getPropertyValue(property);
+    return /\d+, \d+, \d+/.exec(value)![0].replaceAll(" ", "");
+  }, name);
+}
+
+/** What the grid says of its blocks when the arrow keys go over the first `count`. */
+async function describeBlocks(page: Page, count: number): Promise<string[]> {
+  const slider = page.getByRole("slider", { name: "Blocks, one by one" });
+  await slider.focus();
+  await slider.press("Home");
+  const descriptions: string[] = [];
+  for (let index = 0; index < count; index++) {
+    descriptions.push((await slider.getAttribute("aria-valuetext")) ?? "");
+    await slider.press("ArrowRight");
+  }
+  return descriptions;
+}
+
+describe("the view of the scheduler", () => {
+  it("shows how two conversations fill and share blocks", async () => {
+    await using open = await openPage(browser);
+    const { page, problems } = open;
+    const [first, second] = [new Column(page, "A"), new Column(page, "B")];
+    await waitForIdle(page);
+    const [ownerA, ownerB] = [await cssColor(page, "--owner-0"), await cssColor(page, "--owner-1")];
+    expect(await gridColors(page)).not.toContain(ownerA);
+    const total = (await countBlocks(page, "free")) + (await countBlocks(page, "cached"));
+    expect(total).toBeGreaterThan(300);
+
+    await first.set({ systemPrompt: longSystemPrompt, maxTokens: 200, temperature: 0 });
+    await first.send("What is a prime number?");
+    await first.streamingAnswer.waitFor();
+    await expect.poll(() => countBlocks(page, "used")).toBeGreaterThan(8);
+    expect(await countBlocks(page, "shared")).toBe(0);
+    await expect.poll(() => gridColors(page)).toContain(ownerA);
+    expect(await gridColors(page)).not.toContain(ownerB);
+
+    // The second begins with the same system prompt.
+    await page.getByRole("button", { name: "Add a conversation" }).click();
+    await second.send("What is a fraction?");
+    await expect.poll(() => countBlocks(page, "shared")).toBeGreaterThan(8);
+    await expect.poll(() => gridColors(page)).toEqual(expect.arrayContaining([ownerA, ownerB]));
+    const shared = (await describeBlocks(page, 30)).filter((text) => text.includes("shared by"));
+    expect(shared.length).toBeGreaterThan(4);
+    for (const text of shared) {
+      expect(text).toMatch(/^Block \d+: shared by A and B, 16 of 16 slots, 2 references$/);
+    }
+    const slider = page.getByRole("slider", { name: "Blocks, one by one" });
+    await slider.press("Home");
+    while (!(await slider.getAttribute("aria-valuetext"))?.includes("shared by")) {
+      await slider.press("ArrowRight");
+    }
+    expect((await gridColors(page, "chosen")).sort()).toEqual([ownerA, ownerB].sort());
+
+    const batch = page.locator(".requests").first().locator(".request");
+    await expect
+      .poll(() => batch.allTextContents())
+      .toEqual([
+        expect.stringMatching(/^Adecode\d+ \/ \d+ tokens\d+ blocks$/),
+        expect.stringMatching(/^Bdecode\d+ \/ \d+ tokens\d+ blocks$/),
+      ]);
+    const figure = (name: string) =>
+      page
+        .locator(".figures dt", { hasText: new RegExp(`^${name}$`) })
+        .locator("+ dd")
+        .textContent();
+    await expect.poll(() => figure("Prefix cache hits")).toMatch(/^[1-9]\d* %$/);
+    await expect.poll(() => figure("Cache in use")).toMatch(/^[1-9]\d* %$/);
+    await expect.poll(() => figure("Time to first token")).toMatch(/^[\d.]+ m?s$/);
+    await expect.poll(async () => Number(await figure("Tokens per second"))).toBeGreaterThan(0);
+
+    await first.field.press("Escape");
+    await second.field.press("Escape");
+    await waitForIdle(page);
+    expect(await countBlocks(page, "cached")).toBeGreaterThan(8);
+    expect((await countBlocks(page, "free")) + (await countBlocks(page, "cached"))).toBe(total);
+    await expect.poll(() => gridColors(page)).toContain(await cssColor(page, "--block-cached"));
+    expect(await gridColors(page)).not.toContain(ownerA);
+    expect(problems).toEqual([]);
+  });
+
+  it("shows the prompt being computed, and who waits", async () => {
+    await using open = await openPage(browser);
+    const { page, problems } = open;
+    for (const letter of ["B", "C"]) {
+      await page.getByRole("button", { name: "Add a conversation" }).click();
+      await new Column(page, letter).field.waitFor();
+    }
+    const columns = ["A", "B", "C"].map((letter) => new Column(page, letter));
+    // Several steps long and of no other test, so that nothing of it is cached.
+    await columns[0]!.set({ systemPrompt: "Count the words of this. ".repeat(80), maxTokens: 400 });
+    await columns[0]!.send("Begin.");
+    await page.locator('.request-phase[data-phase="prefill"]').waitFor();
+    await columns[0]!.root.getByText(/^Reading the prompt, [\d,]+ of [\d,]+ tokens$/).waitFor();
+    await columns[1]!.send("Begin.");
+    await columns[2]!.send("Begin.");
+    await columns[2]!.root.getByText("Waiting for its turn").waitFor();
+    const waiting = page.locator(".requests").last().locator(".request");
+    await expect
+      .poll(() => waiting.allTextContents())
+      .toEqual([expect.stringMatching(/^Cwaiting0 \/ \d+ tokens0 blocks$/)]);
+    // Its turn comes when another ends.
+    await columns[0]!.field.press("Escape");
+    await columns[2]!.streamingAnswer.waitFor();
+    for (const column of columns) await column.field.press("Escape");
+    await waitForIdle(page);
+    expect(problems).toEqual([]);
+  });
+
+  it("shows requests of other clients, and rests while nobody sees it", async () => {
+    await using open = await openPage(browser);
+    const { page, problems } = open;
+    const stranger = new AbortController();
+    const request = page
+      .evaluate(() => location.origin)
+      .then((origin) =>
+        fetch(`${origin}/v1/completions`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ prompt: "One, two,", max_tokens: 400, ignore_eos: true }),
+          signal: stranger.signal,
+        }),
+      );
+    const label = page.locator(".request-label");
+    await expect.poll(() => label.allTextContents()).toEqual([expect.stringMatching(/^#\d+$/)]);
+
+    const pretend = (hidden: boolean) =>
+      page.evaluate((value) => {
+        Object.defineProperty(document, "hidden", { value, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, hidden);
+    await pretend(true);
+    await page.getByText("Paused", { exact: true }).waitFor();
+    stranger.abort();
+    await expect(request).rejects.toThrow();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(await label.count()).toBe(1);
+    await pretend(false);
+    await page.getByText("Live", { exact: true }).waitFor();
+    await expect.poll(() => label.count()).toBe(0);
+    expect(problems).toEqual([]);
+  });
+});

@@ -52,7 +52,7 @@ export interface State {
 /** Bytes put into classes: those that lie in the same sets are alike. */
 export interface BytePartition {
   /** Class of each byte; class 0 lies in no set. */
-  readonly classOfByte: Uint16Array;
+  readonly classOfByte: Uint32Array;
   /** Sets, by number, that the bytes of a class lie in. */
   readonly members: readonly (readonly number[])[];
   /** The bytes of all sets. */

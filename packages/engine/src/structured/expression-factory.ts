@@ -13,6 +13,12 @@ import type { TransitionTable } from "./transition-table";
 /** Expressions that one grammar may have; each is some hundred bytes. */
 const maxExpressions = 300_000;
 
+/** States of automata that one grammar may have to combine: a fraction of a second's work. */
+const maxCombinedStates = 20_000;
+
+/** Frames of their configurations. */
+const maxCombinedFrames = 200_000;
+
 let lastId = 0;
 function nextId(): number {
   lastId += 1;
@@ -56,6 +62,8 @@ export class ExpressionFactory {
   /** What counts against the limit; nothing any more once the grammar is complete. */
   #all: Expression[] | undefined = [];
   readonly #nonEmpty = new Map<Expression, Expression>();
+  #combinedStates = 0;
+  #combinedFrames = 0;
 
   /** One byte out of `bytes`. */
   bytes(bytes: ByteSet): Expression {
@@ -80,7 +88,7 @@ export class ExpressionFactory {
 
   /** These bytes, one after the other. */
   literalBytes(bytes: Uint8Array): Expression {
-    return this.sequence(...Array.from(bytes, (byte) => this.bytes(ByteSet.range(byte, byte))));
+    return this.sequence(...Array.from(bytes, (byte) => this.bytes(ByteSet.single(byte))));
   }
 
   /** One after the other. */
@@ -196,6 +204,22 @@ export class ExpressionFactory {
   }
 
   /**
+   * Counts a state of a combined automaton.
+   *
+   * @throws {InvalidGrammarError} when they become too many.
+   */
+  countState(frames: number): void {
+    this.#combinedStates += 1;
+    this.#combinedFrames += frames;
+    if (this.#combinedStates > maxCombinedStates || this.#combinedFrames > maxCombinedFrames) {
+      throw new InvalidGrammarError(
+        `patterns, lengths, ranges or names that hold together take more than ${maxCombinedStates} states; use smaller bounds or simpler patterns`,
+        { limit: maxCombinedStates },
+      );
+    }
+  }
+
+  /**
    * Declares that `expression` is one character out of a set. A reader of text is always between
    * characters or inside the same one, so this counts as a single place.
    */
@@ -271,7 +295,9 @@ export class ExpressionFactory {
     const flat = new Set<Expression>();
     let bytes = ByteSet.none;
     for (const option of options) {
-      const isList = option.kind === "alternation" && !option.isCharacter;
+      // Long lists stay as they are, or a chain of them would take quadratic time.
+      const isList =
+        option.kind === "alternation" && !option.isCharacter && option.options.length <= 8;
       const parts = isList ? option.options : [option];
       for (const part of parts) {
         if (part.kind === "bytes") bytes = bytes.union(part.bytes);

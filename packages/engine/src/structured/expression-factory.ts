@@ -37,6 +37,7 @@ export const empty: EmptyExpression = {
   size: 0,
   width: 0,
   height: 0,
+  shortest: 0,
 };
 
 /** No text at all. */
@@ -51,6 +52,7 @@ export const never: AlternationExpression = {
   size: 0,
   width: 0,
   height: Number.POSITIVE_INFINITY,
+  shortest: Number.POSITIVE_INFINITY,
 };
 
 /**
@@ -78,6 +80,7 @@ export class ExpressionFactory {
       size: 1,
       width: 1,
       height: 0,
+      shortest: 1,
     }));
   }
 
@@ -125,6 +128,7 @@ export class ExpressionFactory {
         size: sum(flat.map(({ size }) => size)),
         width: areApart ? largest(widths) : sum(widths),
         height: smallest(flat.map(({ height }) => height)),
+        shortest: smallest(flat.map(({ shortest }) => shortest)),
       };
     });
   }
@@ -158,6 +162,7 @@ export class ExpressionFactory {
         size: body.size * rounds,
         width: body.isPrefixFree ? body.width : body.size * rounds,
         height: repetitionHeight(body, min),
+        shortest: repetitionLength(body, min),
       };
     });
   }
@@ -174,6 +179,7 @@ export class ExpressionFactory {
       size: 1,
       width: 1,
       height: Number.POSITIVE_INFINITY,
+      shortest: Number.POSITIVE_INFINITY,
     };
     this.#register(rule);
     return rule;
@@ -185,7 +191,11 @@ export class ExpressionFactory {
   }
 
   /** A state of `table`. Its edges are not part of the expression, but looked up in the table. */
-  tableState(table: TransitionTable, state: number, first: ByteSet): TableExpression {
+  tableState(
+    table: TransitionTable,
+    state: number,
+    { first, shortest }: Pick<TableExpression, "first" | "shortest">,
+  ): TableExpression {
     const { accepts, edges } = table.states[state] as (typeof table.states)[number];
     const expression: TableExpression = {
       kind: "table",
@@ -198,6 +208,7 @@ export class ExpressionFactory {
       size: table.states.length,
       width: 1,
       height: accepts && edges.length === 0 ? 0 : 1,
+      shortest,
     };
     this.#register(expression);
     return expression;
@@ -244,7 +255,7 @@ export class ExpressionFactory {
   }
 
   /**
-   * Computes `height` of all expressions, now that every rule has a body. What is made from here on
+   * Computes `height` and `shortest` of all expressions, now that every rule has a body. What is made from here on
    * are rounds of counted repetitions, as a text goes through them.
    */
   complete(): void {
@@ -254,8 +265,11 @@ export class ExpressionFactory {
       isSettled = true;
       for (const expression of all) {
         const height = heightOf(expression);
-        if (height < expression.height) {
-          (expression as Writable<Expression>).height = height;
+        const shortest = lengthOf(expression);
+        if (height < expression.height || shortest < expression.shortest) {
+          const own = expression as Writable<Expression>;
+          own.height = height;
+          own.shortest = shortest;
           isSettled = false;
         }
       }
@@ -287,6 +301,7 @@ export class ExpressionFactory {
           ? Math.max(head.width, tail.width)
           : head.width + (partsUniquely ? tail.width : tail.size),
         height: Math.max(1 + head.height, tail.height),
+        shortest: head.shortest + tail.shortest,
       };
     });
   }
@@ -369,6 +384,29 @@ function heightOf(expression: Expression): number {
     default:
       return expression satisfies never;
   }
+}
+
+function lengthOf(expression: Expression): number {
+  switch (expression.kind) {
+    case "sequence":
+      return expression.head.shortest + expression.tail.shortest;
+    case "alternation":
+      return smallest(expression.options.map(({ shortest }) => shortest));
+    case "repetition":
+      return repetitionLength(expression.body, expression.min);
+    case "rule":
+      return expression.body?.shortest ?? Number.POSITIVE_INFINITY;
+    case "empty":
+    case "bytes":
+    case "table":
+      return expression.shortest;
+    default:
+      return expression satisfies never;
+  }
+}
+
+function repetitionLength(body: RepetitionExpression["body"], min: number): number {
+  return min === 0 ? 0 : min * body.shortest;
 }
 
 function repetitionHeight(body: RepetitionExpression["body"], min: number): number {

@@ -16,6 +16,8 @@ interface ExpressionBase {
   readonly width: number;
   /** Least depth of the stack on which a match can be completed; `Infinity` when there is none. */
   readonly height: number;
+  /** Bytes of the shortest match; `Infinity` when there is none. */
+  readonly shortest: number;
 }
 
 /** The empty text. */

@@ -10,7 +10,7 @@ import {
 import { loadTestModel, vocabularyOf } from "./support/real-model";
 import { validatorOf } from "./support/validator";
 
-const maxTokens = 160;
+const maxTokens = 90;
 
 const character = {
   type: "object",
@@ -94,7 +94,7 @@ describe("SmolLM2 at temperature 1", () => {
     while (tokenIds.length < maxTokens) {
       using logits = model.model.forward([{ state, tokenIds: pending }]);
       const row = (await logits.data()) as Float32Array;
-      matcher.fillMask(mask);
+      matcher.fillMask(mask, maxTokens - tokenIds.length);
       for (let id = 0; id < row.length; id += 1) {
         if (((mask[id >> 5]! >>> (id & 31)) & 1) === 0) row[id] = Number.NEGATIVE_INFINITY;
       }

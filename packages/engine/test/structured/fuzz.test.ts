@@ -305,6 +305,25 @@ it("texts may nest deep, but not without end", () => {
   expect(matcher.isTerminated).toBe(true);
 });
 
+it("begins nothing so deep that it cannot be completed", () => {
+  const objectWith = (name: string, schema: object) => ({
+    type: "object",
+    properties: { [name]: schema },
+    required: [name],
+  });
+  const schema = {
+    anyOf: [{ const: 0 }, objectWith("a", objectWith("b", objectWith("c", { $ref: "#" })))],
+  };
+  const matcher = new GrammarMatcher(compileGrammar({ type: "json_schema", schema }), vocabulary);
+  const level = [...'{"a":{"b":{"c":'].map((character) => character.charCodeAt(0));
+  let length = 0;
+  while (matcher.accept(level[length % level.length]!)) length += 1;
+  expect(length).toBeGreaterThan(1000);
+  expect(length % level.length).toBe(0);
+  expect(matcher.accept(0x30)).toBe(true);
+  while (!matcher.isTerminated) expect(matcher.accept(0x7d)).toBe(true);
+});
+
 /** Definitions that each hold together with all that refer to them. */
 function growing(count: number): object {
   return Object.fromEntries(

@@ -4,10 +4,18 @@ import type {
   AlternationExpression,
   EmptyExpression,
   Expression,
-  RepetitionExpression,
   RuleExpression,
   TableExpression,
 } from "./expression";
+import {
+  heightOf,
+  largest,
+  lengthOf,
+  repetitionHeight,
+  repetitionLength,
+  smallest,
+  sum,
+} from "./expression-measures";
 import type { TransitionTable } from "./transition-table";
 
 /** Expressions that one grammar may have; each is some hundred bytes. */
@@ -365,63 +373,4 @@ export class ExpressionFactory {
     }
     this.#all.push(expression);
   }
-}
-
-function heightOf(expression: Expression): number {
-  switch (expression.kind) {
-    case "sequence":
-      return Math.max(1 + expression.head.height, expression.tail.height);
-    case "alternation":
-      return smallest(expression.options.map(({ height }) => height));
-    case "repetition":
-      return repetitionHeight(expression.body, expression.min);
-    case "rule":
-      return expression.body?.height ?? Number.POSITIVE_INFINITY;
-    case "empty":
-    case "bytes":
-    case "table":
-      return expression.height;
-    default:
-      return expression satisfies never;
-  }
-}
-
-function lengthOf(expression: Expression): number {
-  switch (expression.kind) {
-    case "sequence":
-      return expression.head.shortest + expression.tail.shortest;
-    case "alternation":
-      return smallest(expression.options.map(({ shortest }) => shortest));
-    case "repetition":
-      return repetitionLength(expression.body, expression.min);
-    case "rule":
-      return expression.body?.shortest ?? Number.POSITIVE_INFINITY;
-    case "empty":
-    case "bytes":
-    case "table":
-      return expression.shortest;
-    default:
-      return expression satisfies never;
-  }
-}
-
-function repetitionLength(body: RepetitionExpression["body"], min: number): number {
-  return min === 0 ? 0 : min * body.shortest;
-}
-
-function repetitionHeight(body: RepetitionExpression["body"], min: number): number {
-  return min === 0 ? 0 : 1 + body.height;
-}
-
-// Spreading thousands of values into Math.min would overflow the stack.
-function smallest(values: readonly number[]): number {
-  return values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
-}
-
-function largest(values: readonly number[]): number {
-  return values.reduce((most, value) => Math.max(most, value), 0);
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -26,13 +26,13 @@ export interface EmptyExpression extends ExpressionBase {
 }
 
 /** One byte out of a set. */
-export interface BytesExpression extends ExpressionBase {
+interface BytesExpression extends ExpressionBase {
   readonly kind: "bytes";
   readonly bytes: ByteSet;
 }
 
 /** One after the other. */
-export interface SequenceExpression extends ExpressionBase {
+interface SequenceExpression extends ExpressionBase {
   readonly kind: "sequence";
   readonly head: Expression;
   readonly tail: Expression;

@@ -11,7 +11,7 @@ export interface TableState {
 }
 
 /** A transition. */
-export interface TableEdge {
+interface TableEdge {
   readonly bytes: ByteSet;
   readonly target: Expression;
 }

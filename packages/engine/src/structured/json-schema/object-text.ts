@@ -7,6 +7,7 @@ import { anyLiteral } from "../literals";
 import { fromPattern } from "../regular-expression";
 import { type Constraints, constraintsOf, entriesAt, keywordValues } from "./constraints";
 import type { JsonText } from "./json-text";
+import { kinds } from "./keywords";
 import { childPath, type SchemaDocument, type SchemaNode } from "./schema-document";
 import { stringContent } from "./string-content";
 
@@ -252,7 +253,7 @@ class ObjectText {
     if (nodes.length === 0) return undefined;
     const factory = this.#factory;
     const constraints = constraintsOf(nodes, { infersKinds: true });
-    if ((constraints.kinds & 16) === 0) return never;
+    if ((constraints.kinds & kinds.string) === 0) return never;
     const any = factory.repetition(anyCharacter("json"), 0);
     let names = intersection(factory, any, stringContent(factory, constraints));
     if (constraints.values !== undefined) {

@@ -13,7 +13,7 @@ export function accepts(grammar: Grammar, text: string): boolean {
 }
 
 /** Ids whose bits are set. */
-export function idsOf(mask: Int32Array): number[] {
+function idsOf(mask: Int32Array): number[] {
   const ids: number[] = [];
   for (let id = 0; id < mask.length * 32; id += 1) {
     if ((mask[id >> 5]! >>> (id & 31)) & 1) ids.push(id);

@@ -1,7 +1,8 @@
 import { add, concat, div, matmul, ones, type Tensor, tidy } from "@x/tensor";
 import { eluPlusOne, type FeatureMap } from "./feature-map";
 import { gatedRecurrence } from "./gated-recurrence";
-import { assertOperandShapes, type RecurrenceOptions, type RecurrenceResult } from "./recurrence";
+import { assertOperandShapes } from "./checks";
+import type { RecurrenceOptions, RecurrenceResult } from "./recurrence";
 
 /** Settings of {@link linearAttention}. */
 export interface LinearAttentionOptions extends RecurrenceOptions {

@@ -1,0 +1,1 @@
+export { linearRecurrence, recurrenceScratchBytes } from "./recurrence";

@@ -1,1 +1,2 @@
-export { linearRecurrence, recurrenceScratchBytes } from "./recurrence";
+export { linearRecurrenceBackward, recurrenceBackwardScratchBytes } from "./backward";
+export { linearRecurrence, recurrenceScratchBytes } from "./forward";

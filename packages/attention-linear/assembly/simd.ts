@@ -47,3 +47,11 @@ export function exponential(x: v128): v128 {
   p = f32x4.add(multiplyAdd(p, f32x4.mul(r, r), r), f32x4.splat(1));
   return f32x4.mul(p, i32x4.shl(i32x4.add(i32x4.sub(rounded, rounding), i32x4.splat(127)), 23));
 }
+
+/** The sum of the four lanes. */
+@inline
+export function sumLanes(a: v128): f32 {
+  const even = f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 2);
+  const odd = f32x4.extract_lane(a, 1) + f32x4.extract_lane(a, 3);
+  return even + odd;
+}

@@ -1,10 +1,9 @@
 import { concat, notEqual, reshape, type Tensor, tidy, where, zeros } from "@x/tensor";
-import { needsRecord, runOperation } from "@x/tensor/kernels";
+import { runOperation } from "@x/tensor/kernels";
 import { assertRecurrence } from "./checks";
 import { chunkedForm } from "./chunked-form";
 import type { Operands, RecurrenceOptions, RecurrenceResult, Stretch } from "./recurrence";
-import { recurrenceOperation } from "./recurrence-operation";
-import { recurrentForm } from "./recurrent-form";
+import { forwardOperation } from "./recurrent/forward-operation";
 import { runStretches } from "./stretches";
 
 /** Operands of {@link gatedRecurrence}, time before heads. */
@@ -33,14 +32,12 @@ export function gatedRecurrence(
     const shape = [starts.length - 1, heads, keySize, operands.values.dimension(3)];
     const state = initialState ?? zeros(shape, { device });
     const present = mask === undefined ? operands : withoutPadding(operands, mask);
-    const isStepwise = form === "recurrent" || hasSingleTokens(starts);
-    const inputs = Object.values(present).filter((one) => one !== undefined);
-    if (isStepwise && !needsRecord([...inputs, state])) return fused(present, state, starts);
+    if (form === "recurrent" || hasSingleTokens(starts)) return stepwise(present, state, starts);
     const run = (one: Operands) =>
       runStretches(
         one,
         form === "parallel" ? Math.max(1, one.queries.dimension(2)) : chunkSize,
-        isStepwise ? recurrentForm : chunkedForm,
+        chunkedForm,
       );
     const whole = headsFirst(present, state);
     const stretch = options.cuSeqlens === undefined ? run(whole) : runPacked(whole, starts, run);
@@ -77,7 +74,7 @@ function withoutPadding(operands: GatedOperands, mask: Tensor): GatedOperands {
 }
 
 /** All sequences token by token, in one kernel where the device has one. */
-function fused(
+function stepwise(
   { queries, keys, values, logDecay, beta }: GatedOperands,
   state: Tensor,
   starts: readonly number[],
@@ -87,7 +84,7 @@ function fused(
   const flat = (tensor: Tensor) => reshape(tensor, [tokens, heads, tensor.dimension(3)]);
   const none = () => zeros([0], { device: queries.device });
   const [output, finalState] = runOperation(
-    recurrenceOperation,
+    forwardOperation,
     [
       flat(queries),
       flat(keys),

@@ -1,7 +1,7 @@
 import { add, concat, div, matmul, ones, type Tensor, tidy } from "@x/tensor";
+import { assertOperandShapes } from "./checks";
 import { eluPlusOne, type FeatureMap } from "./feature-map";
 import { gatedRecurrence } from "./gated-recurrence";
-import { assertOperandShapes } from "./checks";
 import type { RecurrenceOptions, RecurrenceResult } from "./recurrence";
 
 /** Settings of {@link linearAttention}. */

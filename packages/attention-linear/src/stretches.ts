@@ -63,10 +63,7 @@ function cut(operands: Operands, start: number, size: number, state: Tensor): Op
 }
 
 function startsOf({ queries }: Operands, size: number): number[] {
-  return Array.from(
-    { length: Math.ceil(queries.dimension(2) / size) },
-    (_, index) => index * size,
-  );
+  return Array.from({ length: Math.ceil(queries.dimension(2) / size) }, (_, index) => index * size);
 }
 
 function forward(operands: Operands, size: number, form: StretchForm): Stretch {
@@ -113,7 +110,7 @@ function backward(
     }
     if (dState !== stateGradient) dState.dispose();
     if (index > 0) states[index]?.dispose();
-    dState = gradients["state"] ?? dState;
+    dState = gradients.state ?? dState;
   }
   const whole = Object.entries(parts).map(([name, pieces]) => [name, concat(pieces, { axis: 2 })]);
   return { ...Object.fromEntries(whole), state: dState };

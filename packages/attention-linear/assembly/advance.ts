@@ -1,4 +1,5 @@
-import { exponential, load, multiplyAdd, store } from "./simd";
+import { load, multiplyAdd, store } from "./simd";
+import { Token } from "./token";
 
 /**
  * The recurrence token by token, `S ← e^g S + k wᵀ`, `o = Sᵀ q`, with `w = v`, or `w = β(v - Sᵀk)`
@@ -10,88 +11,8 @@ import { exponential, load, multiplyAdd, store } from "./simd";
 /** Values of a wide strip: four vectors, so that their sums fill the pipeline. */
 const stripBytes: usize = 64;
 
-/** One token of one head. Addresses of its rows; `decays` has one factor for each row of S, or is 0. */
-@unmanaged
-class Token {
-  query: usize;
-  key: usize;
-  value: usize;
-  decays: usize;
-  beta: usize;
-  output: usize;
-}
-
-export function recurrenceScratchBytes(keySize: i32): usize {
-  return (((<usize>keySize + 3) & ~3) << 2) + offsetof<Token>();
-}
-
-/**
- * @param sequences how many; `starts` [sequences + 1] int32: the first token of each, and the end.
- * @param decayWidth 0 (none), 1, or `keySize`: elements of a token's `logDecay` for each head.
- * @param queries `[N, H, K]`, as `keys`; `values` and `output` `[N, H, V]`.
- * @param logDecay `[N, H, decayWidth]`.
- * @param beta `[N, H]`, or 0.
- * @param state `[sequences, H, K, V]`, changed in place.
- */
-export function linearRecurrence(
-  sequences: i32,
-  starts: usize,
-  heads: i32,
-  keySize: i32,
-  valueSize: i32,
-  decayWidth: i32,
-  queries: usize,
-  keys: usize,
-  values: usize,
-  logDecay: usize,
-  beta: usize,
-  output: usize,
-  state: usize,
-  scratch: usize,
-): void {
-  const keyBytes = (<usize>keySize) << 2;
-  const valueBytes = (<usize>valueSize) << 2;
-  const token = changetype<Token>(scratch);
-  token.decays = decayWidth ? scratch + offsetof<Token>() : 0;
-  for (let sequence = 0; sequence < sequences; sequence++) {
-    const start = i32.load(starts + ((<usize>sequence) << 2));
-    const end = i32.load(starts + ((<usize>sequence) << 2), 4);
-    for (let head = 0; head < heads; head++) {
-      for (let t = start; t < end; t++) {
-        const row = <usize>(t * heads + head);
-        token.query = queries + row * keyBytes;
-        token.key = keys + row * keyBytes;
-        token.value = values + row * valueBytes;
-        token.output = output + row * valueBytes;
-        token.beta = beta ? beta + (row << 2) : 0;
-        if (decayWidth) {
-          const gates = logDecay + row * ((<usize>decayWidth) << 2);
-          writeDecays(token.decays, gates, decayWidth, keyBytes);
-        }
-        advance(token, state, keyBytes, valueBytes);
-      }
-      state += keyBytes * <usize>valueSize;
-    }
-  }
-}
-
-/** e^g of each key element; a gate of the head is repeated. */
-function writeDecays(target: usize, gates: usize, width: i32, keyBytes: usize): void {
-  if (width == 1) {
-    const factor = exponential(v128.load32_splat(gates));
-    for (let i: usize = 0; i < keyBytes; i += 16) v128.store(target + i, factor);
-    return;
-  }
-  let i: usize = 0;
-  for (; i + 16 <= keyBytes; i += 16) {
-    v128.store(target + i, exponential(v128.load(gates + i)));
-  }
-  for (; i < keyBytes; i += 4) {
-    store(target + i, exponential(load(gates + i, false)), false);
-  }
-}
-
-function advance(token: Token, state: usize, keyBytes: usize, valueBytes: usize): void {
+/** Takes one token into `state` [K, V], and writes what it reads to its output. */
+export function advance(token: Token, state: usize, keyBytes: usize, valueBytes: usize): void {
   let at: usize = 0;
   if (token.decays) {
     for (; at + stripBytes <= valueBytes; at += stripBytes) {

@@ -56,6 +56,11 @@ export function linearRecurrenceBackward(
   for (let sequence = 0; sequence < sequences; sequence++) {
     const start = i32.load(starts + ((<usize>sequence) << 2));
     const end = i32.load(starts + ((<usize>sequence) << 2), 4);
+    if (start == end) {
+      initial += <usize>operands.heads * stateBytes;
+      dState += <usize>operands.heads * stateBytes;
+      continue;
+    }
     const stretch = stretchOf(end - start);
     const kept = within + <usize>stretch * stateBytes;
     for (let head = 0; head < operands.heads; head++) {

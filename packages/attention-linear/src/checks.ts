@@ -30,7 +30,7 @@ export function assertOperandShapes(
 export function assertRecurrence(
   name: string,
   { queries, keys, values, logDecay, beta }: GatedOperands,
-  { form = "chunked", chunkSize = 64, initialState, cuSeqlens, mask }: RecurrenceOptions,
+  { form = "recurrent", chunkSize = 64, initialState, cuSeqlens, mask }: RecurrenceOptions,
 ): void {
   assertOperandShapes(name, queries, keys, values);
   if (form !== "recurrent" && form !== "chunked" && form !== "parallel") {

@@ -1,8 +1,14 @@
-import { concat, notEqual, reshape, type Tensor, tidy, where, zeros } from "@x/tensor";
+import { concat, type Device, notEqual, reshape, type Tensor, tidy, where, zeros } from "@x/tensor";
 import { runOperation } from "@x/tensor/kernels";
 import { assertRecurrence } from "./checks";
 import { chunkedForm } from "./chunked-form";
-import type { Operands, RecurrenceOptions, RecurrenceResult, Stretch } from "./recurrence";
+import type {
+  Operands,
+  RecurrenceForm,
+  RecurrenceOptions,
+  RecurrenceResult,
+  Stretch,
+} from "./recurrence";
 import { forwardOperation } from "./recurrent/forward-operation";
 import { runStretches } from "./stretches";
 
@@ -24,9 +30,9 @@ export function gatedRecurrence(
   options: RecurrenceOptions,
 ): RecurrenceResult {
   assertRecurrence(name, operands, options);
-  const { form = "chunked", chunkSize = 64, initialState, mask } = options;
+  const { device } = operands.queries;
+  const { form = defaultForm(device), chunkSize = 64, initialState, mask } = options;
   return tidy(() => {
-    const { device } = operands.queries;
     const [batch = 0, time = 0, heads = 0, keySize = 0] = operands.queries.shape;
     const starts = startsOf(options.cuSeqlens, batch, time);
     const shape = [starts.length - 1, heads, keySize, operands.values.dimension(3)];
@@ -45,6 +51,12 @@ export function gatedRecurrence(
   });
 }
 
+/** A kernel goes from token to token faster than matrix products go through chunks. */
+function defaultForm(device: Device): RecurrenceForm {
+  const kernel = device.implementationOf(forwardOperation.name, forwardOperation.kernels);
+  return kernel === undefined ? "chunked" : "recurrent";
+}
+
 /** First tokens of the sequences among all B · T, and the end of the last. */
 function startsOf(
   cuSeqlens: ArrayLike<number> | undefined,
@@ -60,7 +72,7 @@ function hasSingleTokens(starts: readonly number[]): boolean {
 }
 
 /** Padding writes nothing and lets nothing decay, whatever it holds. */
-function withoutPadding(operands: GatedOperands, mask: Tensor): GatedOperands {
+export function withoutPadding(operands: GatedOperands, mask: Tensor): GatedOperands {
   const isToken = notEqual(mask, 0).expandDims(-1); // [B, T, 1]
   const kept = (tensor: Tensor) =>
     where(tensor.rank === 4 ? isToken.expandDims(-1) : isToken, tensor, 0);

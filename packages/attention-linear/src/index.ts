@@ -36,4 +36,6 @@ export type { LinearAttentionOptions } from "./linear-attention";
 export { linearAttention } from "./linear-attention";
 export type { LshAttentionOptions } from "./lsh-attention";
 export { lshAttention } from "./lsh-attention";
+export type { LshHashOptions } from "./lsh-buckets";
+export { lshBuckets } from "./lsh-buckets";
 export type { RecurrenceForm, RecurrenceOptions, RecurrenceResult } from "./recurrence";

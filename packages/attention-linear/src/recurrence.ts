@@ -9,11 +9,14 @@ export type RecurrenceForm = "recurrent" | "chunked" | "parallel";
 
 /** Settings of every recurrence. */
 export interface RecurrenceOptions {
-  /** Default `chunked`; single tokens go through `recurrent` in any case. */
+  /**
+   * Default: `recurrent` on devices with a kernel for it (`wasm`), else `chunked`. Single tokens go
+   * through `recurrent` in any case.
+   */
   readonly form?: RecurrenceForm;
   /**
-   * Tokens per chunk, and between two states that a backward pass computes again. Default 64;
-   * `parallel` does not use it.
+   * Tokens per chunk of the `chunked` form, and between two states that its backward pass computes
+   * again. Default 64.
    */
   readonly chunkSize?: number;
   /** `[B, H, K, V]` (`[S, H, K, V]` with `cuSeqlens`): the state after the tokens before. Default: zeros. */

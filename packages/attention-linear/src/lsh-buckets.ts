@@ -105,7 +105,13 @@ export function sortByBucket(buckets: Tensor, bucketSize: number): SortedOrder {
     buckets: sortedBuckets.reshape(chunked),
     chunkOfToken: cast(div(inverse, bucketSize), "int32").permute([0, 2, 1]),
     bucketOfToken: buckets.permute([0, 2, 1]),
-    rowIds: add(order, sortedRows),
-    inverseIds: add(inverse, roundRows),
+    rowIds: within(add(order, sortedRows), rows * length),
+    inverseIds: within(add(inverse, roundRows), rows * rounds * length),
   };
+}
+
+/** Says that indexes lie below `limit`, for devices where nobody can look. */
+function within(indexes: Tensor, limit: number): Tensor {
+  indexes.storage.setBounds({ minimum: 0, maximum: limit - 1 });
+  return indexes;
 }

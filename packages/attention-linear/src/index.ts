@@ -25,6 +25,13 @@ export {
   taylorFeatures,
 } from "./feature-map";
 export type {
+  LinearLanguageModelConfig,
+  LinearLanguageModelOptions,
+  LinearModelStep,
+  StepOptions,
+} from "./language-model/linear-language-model";
+export { LinearLanguageModel } from "./language-model/linear-language-model";
+export type {
   ForwardOptions,
   LinearAttentionKind,
   LinearAttentionLayerOptions,

@@ -41,8 +41,8 @@ export interface LinearLanguageModelConfig {
   /** Width of the feed-forward layers. Default `2 · dim`. */
   readonly feedForwardSize?: number;
   /**
-   * Positions with a learned vector each, and so the most tokens of a sequence. Default none: order
-   * shows in the decays and gates alone.
+   * Positions with a learned vector each, and so the most tokens of a sequence; the vectors begin as
+   * sinusoids. Default none: order shows in the decays and gates alone.
    */
   readonly positions?: number;
 }
@@ -135,7 +135,7 @@ export class LinearLanguageModel implements Disposable {
     }));
     this.parameters = {
       embedding: weight(vocabularySize, dim, 1),
-      ...(positions && { positions: weight(positions, dim, 1) }),
+      ...(positions && { positions: keep(sinusoids(positions, dim, device)) }),
       ...Object.assign({}, ...blocks.map((block, index) => prefixed(`blocks.${index}`, block))),
       norm: norm(),
       head: weight(vocabularySize, dim),
@@ -262,6 +262,19 @@ export class LinearLanguageModel implements Disposable {
     }
     return positions;
   }
+}
+
+/**
+ * Sines and cosines of wavelengths from 2π to 20,000π, `[positions, dim]` (Vaswani et al. 2017,
+ * arXiv 1706.03762, section 3.5): a shift in position is a rotation, which a linear layer can learn.
+ */
+function sinusoids(positions: number, dim: number, device: Device): Tensor {
+  const values = Float32Array.from({ length: positions * dim }, (_, index) => {
+    const [position, column] = [Math.floor(index / dim), index % dim];
+    const angle = position / 10_000 ** ((column - (column % 2)) / dim);
+    return column % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
+  });
+  return tensor(values, [positions, dim], { device });
 }
 
 function parameterOf(parameters: Readonly<Record<string, Tensor>>, name: string): Tensor {

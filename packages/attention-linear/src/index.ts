@@ -46,3 +46,5 @@ export { lshAttention } from "./lsh-attention";
 export type { LshHashOptions } from "./lsh-buckets";
 export { lshBuckets } from "./lsh-buckets";
 export type { RecurrenceForm, RecurrenceOptions, RecurrenceResult } from "./recurrence";
+export type { Remember, ResidualFunction, ReversibleBlock } from "./reversible";
+export { reversibleSequence } from "./reversible";

@@ -93,17 +93,14 @@ export function lshAttention(
       [0, 0],
       [0, padded - time],
     ];
-    const flat = (tensor: Tensor) =>
-      pad(tensor.permute([0, 2, 1, 3]), [...padding, [0, 0]]).reshape([
-        rows,
-        padded,
-        tensor.dimension(3),
-      ]);
+    const flat = (tensor: Tensor) => {
+      const long = pad(tensor.permute([0, 2, 1, 3]), [...padding, [0, 0]]);
+      return reshape(long, [rows, padded, tensor.dimension(3)]);
+    };
     // Padding has a bucket of its own behind all others.
-    const hashed = pad(buckets ?? lshBuckets(sharedQueries, options), [[0, 0], ...padding], {
-      value: padded / bucketSize,
-    }).reshape([rows, rounds, padded]);
-    const sorted = sortByBucket(hashed, bucketSize);
+    const found = buckets ?? lshBuckets(sharedQueries, options);
+    const hashed = pad(found, [[0, 0], ...padding], { value: padded / bucketSize });
+    const sorted = sortByBucket(reshape(hashed, [rows, rounds, padded]), bucketSize);
     const { causal = true, acrossBuckets = true, allowDuplicates = false } = options;
     const round = attendInChunks(flat(sharedQueries), flat(values), sorted, {
       rounds,
@@ -175,7 +172,7 @@ function attendInChunks(
   const shape = (width: number) => [rows, rounds, chunks, bucketSize, width];
   const pick = (tensor: Tensor) => {
     const width = tensor.dimension(-1);
-    return take(tensor.reshape([rows * length, width]), sorted.rowIds).reshape(shape(width));
+    return take(reshape(tensor, [rows * length, width]), sorted.rowIds).reshape(shape(width));
   };
   const unit = mul(queries, rsqrt(add(sum(square(queries), { axis: -1, keepDims: true }), 1e-12)));
   const chunkQueries = pick(queries);
@@ -185,7 +182,7 @@ function attendInChunks(
   const logSumExp = logsumexp(masked, { axis: -1, keepDims: true });
   const output = matmul(exp(sub(masked, logSumExp)), withPrevious(pick(values)));
   const unsort = (tensor: Tensor, width: number) =>
-    take(tensor.reshape([rows * rounds * length, width]), sorted.inverseIds).reshape([
+    take(reshape(tensor, [rows * rounds * length, width]), sorted.inverseIds).reshape([
       rows,
       rounds,
       length,

@@ -6,6 +6,7 @@ import {
   normal,
   normalNumbers,
   sum,
+  type Tensor,
   tensor,
   tidy,
 } from "@x/tensor";
@@ -162,6 +163,28 @@ describe("lshAttention", () => {
     const otherValues = values.map((x, index) => (index < kept * size ? x : 1e6));
     const after = run(queries, otherValues, time, options);
     expect([...after.slice(0, kept * size)]).toEqual([...before.slice(0, kept * size)]);
+  });
+
+  it("treats rows and heads apart, padded or not", () => {
+    for (const [batch, time] of [
+      [1, 48],
+      [2, 48],
+      [2, 50],
+    ] as const) {
+      tidy(() => {
+        const [q, v] = [1, 2].map((seed) => normal([batch, time, 3, 8], { device, seed }));
+        const options = { bucketSize: 8, rounds: 2, seed: 5 };
+        const whole = lshAttention(q!, v!, options);
+        for (const [row, head] of [
+          [0, 2],
+          [batch - 1, 0],
+        ] as const) {
+          const part = (one: Tensor) => one.slice(0, row, row + 1).slice(2, head, head + 1);
+          const alone = lshAttention(part(q!), part(v!), options).dataSync();
+          expect(relativeError(part(whole).dataSync(), alone)).toBeLessThan(1e-5);
+        }
+      });
+    }
   });
 
   it("gives padding no weight", () => {

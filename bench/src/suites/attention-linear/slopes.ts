@@ -4,6 +4,7 @@ import { flashDecode } from "@x/flash";
 import { createDevice, type Device, type Tensor, tidy } from "@x/tensor";
 import { lineChart } from "../../adding/line-chart";
 import { type BenchOptions, type BenchRow, type BenchSuite, median } from "../../bench-row";
+import { bucketFigure } from "./bucket-figure";
 import { attendAtOnce } from "./exact";
 import {
   benchMembers,
@@ -30,6 +31,7 @@ export const slopesSuite: BenchSuite = {
   async run(options) {
     using device = await createDevice("wasm", { threads: 1 });
     mkdirSync(figures, { recursive: true });
+    writeFileSync(new URL("lsh-buckets.svg", figures), bucketFigure(device));
     const isChosen = (name: string) => options.only === undefined || name.includes(options.only);
     return [
       ...(isChosen("bytes") ? byteRows(device, options) : []),

@@ -2,6 +2,9 @@ import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import type { BenchRow, BenchSuite } from "./bench-row";
 import { formatTable } from "./format-table";
+import { slopesSuite } from "./suites/attention-linear/slopes";
+import { tasksSuite } from "./suites/attention-linear/tasks";
+import { throughputSuite } from "./suites/attention-linear/throughput";
 import { decodeSuite } from "./suites/decode";
 import { engineSuite } from "./suites/engine/gains";
 import { parallelSuite } from "./suites/engine/parallel";
@@ -17,6 +20,9 @@ import { schedulerSuite } from "./suites/scheduler";
 import { tensorSuite } from "./suites/tensor";
 
 const suites: readonly BenchSuite[] = [
+  throughputSuite,
+  slopesSuite,
+  tasksSuite,
   decodeSuite,
   engineSuite,
   parallelSuite,

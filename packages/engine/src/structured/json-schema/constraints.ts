@@ -98,7 +98,7 @@ export function keywordValues(
 }
 
 /** @throws {InvalidGrammarError} unless `value` is an object. */
-export function objectAt(value: unknown, path: string): SchemaObject {
+function objectAt(value: unknown, path: string): SchemaObject {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw badValue(value, path, "an object");
   }
@@ -129,7 +129,7 @@ export function badValue(value: unknown, path: string, expected: string): Invali
 }
 
 /** Whether two JSON values are equal; the order of an object's members does not matter. */
-export function isEqual(left: unknown, right: unknown): boolean {
+function isEqual(left: unknown, right: unknown): boolean {
   if (left === right) return true;
   if (typeof left !== "object" || typeof right !== "object" || !left || !right) return false;
   if (Array.isArray(left) !== Array.isArray(right)) return false;
@@ -144,7 +144,7 @@ export function isEqual(left: unknown, right: unknown): boolean {
 }
 
 /** Whether `values` has an equal of `value`. */
-export function includes(values: readonly unknown[], value: unknown): boolean {
+function includes(values: readonly unknown[], value: unknown): boolean {
   return values.some((other) => isEqual(other, value));
 }
 

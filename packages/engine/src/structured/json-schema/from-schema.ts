@@ -1,4 +1,4 @@
-import { matches } from "../combine";
+import { matcherOf } from "../combine";
 import { type InvalidGrammarError, schemaError } from "../errors";
 import type { Expression, RuleExpression } from "../expression";
 import { type ExpressionFactory, never } from "../expression-factory";
@@ -14,6 +14,9 @@ import { stringContent } from "./string-content";
 
 /** Ways to choose from the branches of `anyOf` and `oneOf`, in a whole schema. */
 const maxAlternatives = 2000;
+
+/** Schemas that refer to one another before a value begins. */
+const maxReferences = 500;
 
 /** Branches of one `oneOf`: each pair is compared. */
 const maxExclusiveBranches = 128;
@@ -76,6 +79,13 @@ class SchemaCompiler {
       open.add(node);
       flat.add(node);
       const { schema, path } = node;
+      if (open.size > maxReferences) {
+        throw schemaError(
+          path,
+          `more than ${maxReferences} references follow one another`,
+          "use fewer",
+        );
+      }
       if (typeof schema === "object") {
         if (schema.$ref !== undefined) add(this.#document.resolve(schema.$ref, path));
         for (const branch of this.#branches(node, "allOf")) add(branch);
@@ -196,14 +206,12 @@ class SchemaCompiler {
     const [strings = never] = values.some((value) => typeof value === "string")
       ? this.#kinds(constraints, constraints.kinds & kinds.string)
       : [];
+    const isAllowed = matcherOf(this.#factory, strings);
     const kept = values.filter((value) => {
       const kind = kindOf(value);
       if ((kind & constraints.kinds) === 0) return false;
       if (typeof value === "number") return numberSatisfies(constraints, value);
-      if (typeof value === "string") {
-        const asText = new TextEncoder().encode(JSON.stringify(value));
-        return matches(this.#factory, strings, asText);
-      }
+      if (typeof value === "string") return isAllowed(JSON.stringify(value));
       if (kind === kinds.array || kind === kinds.object) requireAlone(constraints, kind);
       return true;
     });

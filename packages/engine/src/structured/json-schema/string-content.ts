@@ -1,5 +1,4 @@
-import { anyJsonCharacter, character } from "../character-encoding";
-import { anyCodePoint } from "../code-points";
+import { anyCharacter, anyJsonCharacter } from "../character-encoding";
 import { intersection } from "../combine";
 import { schemaError } from "../errors";
 import type { Expression } from "../expression";
@@ -51,11 +50,10 @@ function withLength(
   min: number,
   max: number,
 ): Expression {
-  const any = character(factory, anyCodePoint, "json");
   // Repetitions of one character need no automaton to be counted.
   const isRun = content.kind === "repetition" && content.body.isPrefixFree;
   if (isRun && content.body.size === 1) {
     return factory.repetition(content.body, Math.max(min, content.min), Math.min(max, content.max));
   }
-  return intersection(factory, content, factory.repetition(any, min, max));
+  return intersection(factory, content, factory.repetition(anyCharacter("json"), min, max));
 }

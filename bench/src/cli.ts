@@ -12,6 +12,7 @@ import { rnnSuite } from "./suites/rnn";
 import { rnnAddingSuite } from "./suites/rnn-adding";
 import { rnnTrainingSuite } from "./suites/rnn-training";
 import { schedulerSuite } from "./suites/scheduler";
+import { structuredOutputSuite } from "./suites/structured-output";
 import { tensorSuite } from "./suites/tensor";
 
 const suites: readonly BenchSuite[] = [
@@ -25,6 +26,7 @@ const suites: readonly BenchSuite[] = [
   rnnTrainingSuite,
   rnnAddingSuite,
   schedulerSuite,
+  structuredOutputSuite,
   tensorSuite,
 ];
 

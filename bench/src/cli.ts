@@ -17,6 +17,7 @@ import { rnnSuite } from "./suites/rnn";
 import { rnnAddingSuite } from "./suites/rnn-adding";
 import { rnnTrainingSuite } from "./suites/rnn-training";
 import { schedulerSuite } from "./suites/scheduler";
+import { structuredOutputSuite } from "./suites/structured-output";
 import { tensorSuite } from "./suites/tensor";
 
 const suites: readonly BenchSuite[] = [
@@ -35,6 +36,7 @@ const suites: readonly BenchSuite[] = [
   rnnTrainingSuite,
   rnnAddingSuite,
   schedulerSuite,
+  structuredOutputSuite,
   tensorSuite,
 ];
 

@@ -3,13 +3,13 @@ import { type InvalidGrammarError, schemaError } from "../errors";
 import type { Expression, RuleExpression } from "../expression";
 import { type ExpressionFactory, never } from "../expression-factory";
 import { arrayText } from "./array-text";
-import { arrayAt, type Constraints, constraintsOf } from "./constraints";
+import { type Constraints, constraintsOf } from "./constraints";
 import { areExclusive } from "./exclusive";
 import { JsonText } from "./json-text";
 import { kindOf, kinds, kindsOfKeyword } from "./keywords";
 import { numberSatisfies, numberText } from "./number-text";
 import { objectText } from "./object-text";
-import { childPath, SchemaDocument, type SchemaNode } from "./schema-document";
+import { SchemaDocument, type SchemaNode } from "./schema-document";
 import { stringContent } from "./string-content";
 
 /** Ways to choose from the branches of `anyOf` and `oneOf`, in a whole schema. */
@@ -88,20 +88,12 @@ class SchemaCompiler {
       }
       if (typeof schema === "object") {
         if (schema.$ref !== undefined) add(this.#document.resolve(schema.$ref, path));
-        for (const branch of this.#branches(node, "allOf")) add(branch);
+        for (const branch of this.#document.branches(node, "allOf")) add(branch);
       }
       open.delete(node);
     };
     for (const node of nodes) add(node);
     return flat;
-  }
-
-  #branches({ schema, path }: SchemaNode, keyword: "allOf" | "anyOf" | "oneOf"): SchemaNode[] {
-    if (typeof schema === "boolean" || schema[keyword] === undefined) return [];
-    const place = `${path}/${keyword}`;
-    return arrayAt(schema[keyword], place).map((branch, index) =>
-      this.#document.node(branch, childPath(place, index)),
-    );
   }
 
   /** One expression for each way to choose branches. */
@@ -111,7 +103,7 @@ class SchemaCompiler {
   ): Expression[] {
     for (const node of nodes) {
       for (const keyword of ["anyOf", "oneOf"] as const) {
-        const branches = this.#branches(node, keyword);
+        const branches = this.#document.branches(node, keyword);
         const choice = `${keyword} ${node.id}`;
         const { schema } = node;
         const isOpen = typeof schema === "object" && schema[keyword] !== undefined;

@@ -5,11 +5,13 @@ import type { Expression } from "../expression";
 import { type ExpressionFactory, never } from "../expression-factory";
 import { anyLiteral } from "../literals";
 import { fromPattern } from "../regular-expression";
-import { type Constraints, constraintsOf, entriesAt, keywordValues } from "./constraints";
+import { type Constraints, constraintsOf } from "./constraints";
 import type { JsonText } from "./json-text";
+import { entriesAt, keywordValues } from "./keyword-values";
 import { kinds } from "./keywords";
 import { childPath, type SchemaDocument, type SchemaNode } from "./schema-document";
 import { stringContent } from "./string-content";
+import { forbidsUnevaluated } from "./unevaluated";
 
 const maxPatterns = 4;
 /** Pairs of a property and a number of members before it. */
@@ -55,6 +57,7 @@ class ObjectText {
   /** What `propertyNames` allows, in JSON; `undefined` for all. */
   readonly #names: Expression | undefined;
   readonly #isAllowed: (name: string) => boolean;
+  readonly #isClosed: boolean;
 
   constructor(
     text: JsonText,
@@ -67,6 +70,7 @@ class ObjectText {
     this.#document = document;
     this.#constraints = constraints;
     this.#valueFor = valueFor;
+    this.#isClosed = forbidsUnevaluated(document, constraints.nodes, "unevaluatedProperties");
     this.#schemas = constraints.nodes.map((node) => this.#schemasOf(node));
     const patterns = new Set(this.#schemas.flatMap((own) => own.patterns.map((p) => p.pattern)));
     if (patterns.size > maxPatterns) {
@@ -221,17 +225,7 @@ class ObjectText {
   #isOpen(): boolean {
     const { nodes, required } = this.#constraints;
     if (keywordValues(nodes, "additionalProperties").length > 0) return true;
-    for (const { value, path } of keywordValues(nodes, "unevaluatedProperties")) {
-      if (value === false) return false;
-      if (value !== true) {
-        throw schemaError(
-          path,
-          "a schema for unevaluated properties cannot be enforced",
-          "use additionalProperties",
-          { keyword: "unevaluatedProperties" },
-        );
-      }
-    }
+    if (this.#isClosed) return false;
     const declares = keywordValues(nodes, "properties").length + this.#patterns.size;
     return declares === 0 && required.size === 0;
   }

@@ -4,8 +4,9 @@ import { schemaError } from "../errors";
 import type { Expression } from "../expression";
 import type { ExpressionFactory } from "../expression-factory";
 import { fromPattern } from "../regular-expression";
-import { type Constraints, keywordValues, stringAt } from "./constraints";
+import type { Constraints } from "./constraints";
 import { knownFormat, stringFormats } from "./formats";
+import { keywordValues, stringAt } from "./keyword-values";
 import type { SchemaNode } from "./schema-document";
 
 /** Shortest length that may be asked for. */

@@ -3,6 +3,8 @@ import { Command, InvalidArgumentError } from "commander";
 import type { BenchRow, BenchSuite } from "./bench-row";
 import { formatTable } from "./format-table";
 import { decodeSuite } from "./suites/decode";
+import { engineSuite } from "./suites/engine/gains";
+import { parallelSuite } from "./suites/engine/parallel";
 import { flashSuite } from "./suites/flash";
 import { accuracySuite } from "./suites/kvcache/accuracy";
 import { kvcacheSuite } from "./suites/kvcache/costs";
@@ -16,6 +18,8 @@ import { tensorSuite } from "./suites/tensor";
 
 const suites: readonly BenchSuite[] = [
   decodeSuite,
+  engineSuite,
+  parallelSuite,
   flashSuite,
   kvcacheSuite,
   accuracySuite,

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { benchCommand } from "./commands/bench/bench";
 import { chatCommand } from "./commands/chat";
+import { compareCommand } from "./commands/compare";
 import { generateCommand } from "./commands/generate";
 import { modelsCommand } from "./commands/models";
 import { serveCommand } from "./commands/serve";
@@ -16,12 +17,13 @@ Examples:
   npm run demo -- generate --raw --prompt "The capital of France is" --max-tokens 8 --json
   npm run demo -- chat --system "You are a pirate."
   npm run demo -- serve --port 8000
+  npm run demo -- compare --svg comparison.svg
   npm run demo -- models pull smollm2-135m-instruct`;
 
 function createProgram(): Command {
   const program = new Command("npm run demo --")
     .description("Generate text with a language model, on this machine.")
-    .usage("[generate|chat|serve|bench|models|train] [options]")
+    .usage("[generate|chat|serve|compare|bench|models|train] [options]")
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${oneLine(withAdvice(text))}\n`) })
     .addHelpText("after", examples);
@@ -29,6 +31,7 @@ function createProgram(): Command {
     generateCommand(),
     chatCommand(),
     serveCommand(),
+    compareCommand(),
     benchCommand(),
     modelsCommand(),
     trainCommand(),

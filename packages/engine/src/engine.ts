@@ -22,6 +22,7 @@ import type { Prompt } from "./prompt";
 import { type ResolvedGenerationOptions, resolveGenerationOptions } from "./resolved-options";
 import { createRunner } from "./runner/create-runner";
 import { TokenChooser } from "./sampling/token-chooser";
+import { GrammarStore } from "./structured/grammar-store";
 import type { TextGenerator } from "./text-generator";
 import { ThroughputWindow } from "./throughput-window";
 
@@ -58,6 +59,7 @@ export class Engine implements TextGenerator, Disposable {
   readonly #core: EngineCore;
   readonly #speculation: NgramProposer;
   readonly #isSpeculative: boolean;
+  readonly #grammars: GrammarStore;
   readonly #maxSequences: number;
   readonly #tasks = new Set<GenerationTask>();
   readonly #onEvent: EngineOptions["onEvent"];
@@ -80,6 +82,7 @@ export class Engine implements TextGenerator, Disposable {
       );
     }
     this.model = model;
+    this.#grammars = new GrammarStore(model.tokenizer);
     this.#onEvent = options.onEvent;
     this.#maxSequences = maxSequences;
     this.#isSpeculative = speculative !== false;
@@ -242,8 +245,10 @@ export class Engine implements TextGenerator, Disposable {
   ): GenerationTask {
     const { tokenizer } = this.model;
     const id = String(this.#numRequests);
-    const answers = Array.from({ length: options.n }, (_, index) => {
-      const chooser = new TokenChooser(options, index, tokenizer, undefined);
+    const { structured, n } = options;
+    const matchers = structured === undefined ? [] : this.#grammars.matchers(structured, n);
+    const answers = Array.from({ length: n }, (_, index) => {
+      const chooser = new TokenChooser(options, index, tokenizer, matchers[index]);
       return new Answer(index === 0 ? id : `${id}#${index}`, index, options, tokenizer, chooser);
     });
     this.#numRequests++;

@@ -23,5 +23,9 @@ export type {
 export type { Prompt } from "./prompt";
 export { RemoteEngine } from "./remote/remote-engine";
 export type { RemoteEngineOptions } from "./remote/remote-engine-options";
+export { InvalidGrammarError } from "./structured/errors";
+export { compileGrammar, type Grammar } from "./structured/grammar";
+export { GrammarMatcher } from "./structured/grammar-matcher";
 export type { StructuredOutput } from "./structured/structured-output";
+export { TokenVocabulary } from "./structured/token-vocabulary";
 export type { TextGenerator } from "./text-generator";

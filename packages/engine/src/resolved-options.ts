@@ -57,6 +57,12 @@ export function resolveGenerationOptions(
   check("repetitionPenalty", repetitionPenalty, repetitionPenalty > 0, "a number above 0");
   texts("stop", stop);
   texts("badWords", badWords);
+  check(
+    "ignoreEos",
+    options.ignoreEos,
+    !(options.ignoreEos === true && options.structured !== undefined),
+    "it without `structured`, whose answers have an end",
+  );
   for (const tokenId of stopTokenIds) whole("stopTokenIds", tokenId, 0, vocabularySize - 1);
   for (const [tokenId, bias] of logitBias) {
     whole("logitBias: a token id", tokenId, 0, vocabularySize - 1);

@@ -17,6 +17,7 @@ export interface TextGenerator {
    * @param prompt - Text, messages or token ids.
    * @throws {InvalidArgumentError} when an option is outside its range.
    * @throws {ContextLengthError} when the prompt leaves no room for an answer.
+   * @throws {InvalidGrammarError} when `structured` cannot be followed.
    */
   generate(prompt: Prompt, options?: GenerationOptions): Generation;
 

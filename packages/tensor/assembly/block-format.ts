@@ -24,6 +24,9 @@ export namespace BlockFormat {
   export const Q6_K: i32 = 8;
 }
 
+/** Added to Q4_0 and Q4_1 in an instruction: activations are in planes, see `byte-planes.ts`. */
+export const planesFlag: i32 = 16;
+
 /** Weights in a block. */
 export const blockSize: i32 = 32;
 

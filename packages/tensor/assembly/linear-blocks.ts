@@ -1,4 +1,5 @@
 import { BlockFormat, blockBytes, blockSize } from "./block-format";
+import { multiplyPanelByPlanes, multiplyRowsByPlanes, unpackBytePanel } from "./byte-planes";
 import { multiplyPanel, multiplyTwoPanels, unpackPanel } from "./block-panels";
 import { multiplyRows } from "./block-rows";
 import { quantizedBlockBytes } from "./quantized-activations";
@@ -39,6 +40,7 @@ export function blockScratchBytes(k: i32): usize {
  *
  * @param x what `quantizeRows` made of the activations for this format.
  * @param superFormat which of them when `format` is `superBlocks`.
+ * @param planes whether the activations are in byte planes; for Q4_0 and Q4_1 alone.
  */
 @inline
 function multiplyBlocks(
@@ -53,6 +55,7 @@ function multiplyBlocks(
   scratch: usize,
   format: i32,
   superFormat: i32,
+  planes: bool,
 ): void {
   const isSuper = format == superBlocks;
   const hasMinimums =
@@ -110,6 +113,18 @@ function multiplyBlocks(
           superFormat,
           products,
         );
+      } else if (panels > 0 && planes) {
+        unpackBytePanel(
+          row0,
+          row1,
+          row2,
+          row3,
+          blocks,
+          weightIntegers,
+          weightScales,
+          weightMinimums,
+          format,
+        );
       } else if (panels > 0) {
         unpackPanel(
           row0,
@@ -127,7 +142,21 @@ function multiplyBlocks(
         const integers = panelIntegers + panel * panelIntegerBytes;
         const scales = panelScales + panel * panelRowScaleBytes;
         const offsets = panelOffsets + panel * panelRowScaleBytes;
-        if (panel + 1 < panels) {
+        if (planes) {
+          for (let part = 0; part < min(panels - panel, 2); part++) {
+            multiplyPanelByPlanes(
+              integers + part * panelIntegerBytes,
+              scales + part * panelRowScaleBytes,
+              offsets + part * panelRowScaleBytes,
+              weightIntegers,
+              weightScales,
+              weightMinimums,
+              products + part * (panelRows * panelRows * 4),
+              blocks,
+              format,
+            );
+          }
+        } else if (panel + 1 < panels) {
           multiplyTwoPanels(
             integers,
             panelIntegerBytes,
@@ -164,30 +193,45 @@ function multiplyBlocks(
         const integers = singleIntegers + row * integerRowBytes;
         const scales = singleScales + row * scaleRowBytes;
         const offsets = singleOffsets + row * scaleRowBytes;
-        const product = isSuper
-          ? multiplySuperRows(
-              integers,
-              scales,
-              offsets,
-              row0,
-              row1,
-              row2,
-              row3,
-              blocks,
-              superFormat,
-              products,
-            )
-          : multiplyRows(
-              integers,
-              scales,
-              offsets,
-              row0,
-              row1,
-              row2,
-              row3,
-              blocks,
-              format,
-            );
+        let product: v128;
+        if (planes) {
+          product = multiplyRowsByPlanes(
+            integers,
+            scales,
+            offsets,
+            row0,
+            row1,
+            row2,
+            row3,
+            blocks,
+            format,
+          );
+        } else if (isSuper) {
+          product = multiplySuperRows(
+            integers,
+            scales,
+            offsets,
+            row0,
+            row1,
+            row2,
+            row3,
+            blocks,
+            superFormat,
+            products,
+          );
+        } else {
+          product = multiplyRows(
+            integers,
+            scales,
+            offsets,
+            row0,
+            row1,
+            row2,
+            row3,
+            blocks,
+            format,
+          );
+        }
         storeLanes(target, product, count, distance * 4);
         target += n * 4;
       }
@@ -203,10 +247,11 @@ function multiplyBlocks(
  * `k` is a multiple of 32; row i of the weights starts at `weight + i * (k / 32) * 18`. Scales are
  * finite. A row of activations with infinity or NaN gives NaN. Scratch: `blockScratchBytes(k)`.
  *
- * Error of an element: at most Σ_blocks max|x| Σ|w| / 65534 (activations have 16 bits), and
+ * Error of an element: at most Σ_blocks max|x| Σ|w| / 65278 (activations have 16 bits), and
  * (k / 32 + 3) 2^-24 Σ|x w| from rounding. It does not depend on `m` or the range.
  *
  * @param x the activations, from `quantizeRows`.
+ * @param planes whether they are in byte planes.
  */
 export function linearQ4_0(
   x: usize,
@@ -218,8 +263,13 @@ export function linearQ4_0(
   rowBegin: i32,
   rowEnd: i32,
   scratch: usize,
+  planes: bool,
 ): void {
-  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_0, 0);
+  if (ASC_FEATURE_RELAXED_SIMD && planes) {
+    multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_0, 0, true);
+  } else {
+    multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_0, 0, false);
+  }
 }
 
 /**
@@ -236,8 +286,13 @@ export function linearQ4_1(
   rowBegin: i32,
   rowEnd: i32,
   scratch: usize,
+  planes: bool,
 ): void {
-  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_1, 0);
+  if (ASC_FEATURE_RELAXED_SIMD && planes) {
+    multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_1, 0, true);
+  } else {
+    multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_1, 0, false);
+  }
 }
 
 /** The same for weights in Q8_0, 34 bytes a block, with the error of Q4_0. */
@@ -252,12 +307,12 @@ export function linearQ8_0(
   rowEnd: i32,
   scratch: usize,
 ): void {
-  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q8_0, 0);
+  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q8_0, 0, false);
 }
 
 /**
  * The same for weights in Q4_K, Q5_K or Q6_K, `k` a multiple of 256. For Q6_K activations have 14
- * bits, so the bound has 16382 for 65534.
+ * bits, so the bound has 16382 for 65278.
  */
 export function linearSuperBlocks(
   x: usize,
@@ -271,5 +326,5 @@ export function linearSuperBlocks(
   scratch: usize,
   format: i32,
 ): void {
-  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, superBlocks, format);
+  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, superBlocks, format, false);
 }

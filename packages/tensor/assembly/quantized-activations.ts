@@ -5,11 +5,12 @@ import { maximumOfLanes, roundingShift, storeTransposed } from "./simd";
  * Activations as 16-bit integers, the partner of packed weights in an integer product.
  *
  * A block of 32 activations becomes 32 integers q and one scale, x ≈ scale * q, with
- * scale = max|x| / 32767. The error of one activation is at most max|x| / 65534, so products stay
+ * scale = max|x| / 32639. The error of one activation is at most max|x| / 65278, so products stay
  * near float32, at the cost of the usual 8-bit scheme: baseline SIMD multiplies pairs of 16-bit
  * integers either way. The products of a block with 8-bit weights add up to 32 bits at most:
- * 128 * 32767 * 32 < 2^31. Weights of Q6_K have 13 bits with their scale, so activations get 14:
- * 4096 * 8191 * 32 < 2^31.
+ * 128 * 32639 * 32 < 2^31. Weights of Q6_K have 13 bits with their scale, so activations get 14:
+ * 4096 * 8191 * 32 < 2^31. An integer up to 32639 = 127 * 256 + 127 is 256 h + l with signed bytes
+ * h and l.
  */
 
 /** Bytes of a block's integers. */
@@ -18,7 +19,7 @@ export const quantizedBlockBytes: i32 = blockSize * 2;
 /** The largest integer of an activation. */
 @inline
 function largestInteger(format: i32): f32 {
-  return format == BlockFormat.Q6_K ? 8191 : 32767;
+  return format == BlockFormat.Q6_K ? 8191 : 32639;
 }
 
 /** Whether integers are stored as the masks and shifts of 16-bit lanes pull nibbles out. */
@@ -27,7 +28,7 @@ function isNibbleOrder(format: i32): bool {
   return format == BlockFormat.Q4_0 || format == BlockFormat.Q4_1;
 }
 
-/** A block whose largest value is below this, where 32767 / max|x| overflows, counts as zero. */
+/** A block whose largest value is below this, where 32639 / max|x| overflows, counts as zero. */
 const smallestMaximum: f32 = 1e-34;
 
 @inline
@@ -56,11 +57,24 @@ function largestMagnitude(x: usize): f32 {
   return maximumOfLanes(largest);
 }
 
+/** Stores 16 integers q = 256 h + l as bytes: h at `integers`, l 32 bytes further. */
+@inline
+function storePlanes(integers: usize, low: v128, high: v128): void {
+  const half = i16x8.splat(128);
+  const h0 = i16x8.shr_s(i16x8.add(low, half), 8);
+  const h1 = i16x8.shr_s(i16x8.add(high, half), 8);
+  v128.store(integers, i8x16.narrow_i16x8_s(h0, h1));
+  const l0 = i16x8.sub(low, i16x8.shl(h0, 8));
+  const l1 = i16x8.sub(high, i16x8.shl(h1, 8));
+  v128.store(integers, i8x16.narrow_i16x8_s(l0, l1), 32);
+}
+
 /**
  * Quantizes one row.
  *
  * For Q4_0 and Q4_1 the integers of a block are stored as elements 0, 2 … 14; 16, 18 … 30;
  * 1, 3 … 15; 17, 19 … 31: the order in which masks and shifts of 16-bit lanes pull the nibbles out.
+ * With `planes` they are stored as bytes in the order of `byte-planes.ts`.
  *
  * The offset of a block is what the constant part of its weights multiplies: the int32 -8 Σq for
  * Q4_0, the float32 scale * Σq for the formats with minimums.
@@ -80,6 +94,7 @@ export function quantizeRow(
   stride: usize,
   blocks: i32,
   format: i32,
+  planes: bool,
 ): void {
   const ones = i16x8.splat(1);
   for (let block = 0; block < blocks; block++) {
@@ -94,7 +109,10 @@ export function quantizeRow(
     const q1 = roundEight(x + 32, factor);
     const q2 = roundEight(x + 64, factor);
     const q3 = roundEight(x + 96, factor);
-    if (isNibbleOrder(format)) {
+    if (planes) {
+      storePlanes(integers, q0, q1);
+      storePlanes(integers + 16, q2, q3);
+    } else if (isNibbleOrder(format)) {
       v128.store(integers, v128.shuffle<i16>(q0, q1, 0, 2, 4, 6, 8, 10, 12, 14));
       v128.store(integers, v128.shuffle<i16>(q2, q3, 0, 2, 4, 6, 8, 10, 12, 14), 16);
       v128.store(integers, v128.shuffle<i16>(q0, q1, 1, 3, 5, 7, 9, 11, 13, 15), 32);
@@ -127,7 +145,8 @@ export function quantizeRow(
 }
 
 /**
- * Interleaves the integers of four rows, pair by pair: target[pair][row][2].
+ * Interleaves the integers of four rows, pair by pair: target[pair][row][2]; or of their planes, four
+ * by four.
  *
  * @param source four rows of `length` int16, one after another; `length` a multiple of 8.
  * @param target as many bytes as the source.

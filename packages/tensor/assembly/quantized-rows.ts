@@ -64,6 +64,7 @@ export function quantizeScratchBytes(k: i32): usize {
  *
  * @param rowBegin a multiple of 4; the range lies within one segment.
  * @param rowEnd a multiple of 4, or `m`.
+ * @param planes for the kernels of `byte-planes.ts`.
  * @param target `quantizedRowsBytes(m, k)` bytes, of which the rows' own are written.
  */
 export function quantizeRows(
@@ -75,6 +76,7 @@ export function quantizeRows(
   rowEnd: i32,
   scratch: usize,
   format: i32,
+  planes: bool,
 ): void {
   const blocks = k / blockSize;
   const segment = rowBegin / segmentRows;
@@ -107,6 +109,7 @@ export function quantizeRows(
           panelScaleBytes,
           blocks,
           format,
+          planes,
         );
         member++;
       } while (last && member < panelRows);
@@ -123,6 +126,7 @@ export function quantizeRows(
         4,
         blocks,
         format,
+        planes,
       );
     }
   }

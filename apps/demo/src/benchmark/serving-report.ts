@@ -6,7 +6,7 @@ import { type Summary, summarizeValues } from "./statistics";
 export const latencyNames = ["ttft", "tpot", "itl", "e2el"] as const;
 
 /** One of {@link latencyNames}. */
-export type LatencyName = (typeof latencyNames)[number];
+type LatencyName = (typeof latencyNames)[number];
 
 /** Most milliseconds that a request may take for each latency to count as good. */
 export type Goals = Readonly<Partial<Record<LatencyName, number>>>;

@@ -1,4 +1,5 @@
 import type { CachedModel } from "@x/models/node";
+import { alignColumns } from "./align-columns";
 import { formatBytes } from "./units";
 
 const states: Readonly<Record<CachedModel["state"], string>> = {
@@ -16,15 +17,5 @@ export function formatModelTable(models: readonly CachedModel[]): string {
     states[state],
     entry.description,
   ]);
-  const titled = [["NAME", "SIZE", "LICENCE", "STATE", "DESCRIPTION"], ...rows];
-  const widths = titled[0]?.map((_title, column) =>
-    Math.max(...titled.map((row) => row[column]?.length ?? 0)),
-  );
-  const lines = titled.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-  return `${lines.join("\n")}\n`;
+  return alignColumns([["NAME", "SIZE", "LICENCE", "STATE", "DESCRIPTION"], ...rows]);
 }

@@ -1,5 +1,5 @@
 /** Kinds of error that the OpenAI API names. */
-export type ApiErrorType =
+type ApiErrorType =
   | "invalid_request_error"
   | "authentication_error"
   | "rate_limit_error"

@@ -47,6 +47,11 @@ async function errorOf(response: Response) {
 describe("twenty malformed bodies", () => {
   const chat = "/v1/chat/completions";
   const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+  const withSchema = (schema: object) =>
+    JSON.stringify({
+      messages,
+      response_format: { type: "json_schema", json_schema: { name: "a", schema } },
+    });
   const deepSchema = `${'{"properties":{"a":'.repeat(400)}{}${"}}".repeat(400)}`;
   const bodies: [name: string, path: string, body: BodyInit, param: string | null][] = [
     ["an empty body", chat, "", null],
@@ -61,6 +66,26 @@ describe("twenty malformed bodies", () => {
       chat,
       `{"messages":[{"role":"user","content":"a"}],"response_format":{"type":"json_schema","json_schema":{"schema":${deepSchema}}}}`,
       null,
+    ],
+    [
+      "a schema with a pattern of a million states",
+      chat,
+      withSchema({ pattern: "(a{1000}){1000}" }),
+      "response_format",
+    ],
+    ["a schema of a billion items", chat, withSchema({ minItems: 1e9 }), "response_format"],
+    ["a schema that is only itself", chat, withSchema({ $ref: "#" }), "response_format"],
+    [
+      "a schema from elsewhere",
+      chat,
+      withSchema({ $ref: "http://a.example/b" }),
+      "response_format",
+    ],
+    [
+      "a schema of 100,000 values",
+      chat,
+      withSchema({ enum: Array(1e5).fill("a") }),
+      "response_format",
     ],
     ["no messages", chat, "{}", "messages"],
     ["an empty conversation", chat, '{"messages":[]}', "messages"],

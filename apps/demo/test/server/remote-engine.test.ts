@@ -32,6 +32,33 @@ describe("RemoteEngine against the server", () => {
     ["token ids, sampled", { tokenIds: [504, 3575, 282] }, { seed: 5, topK: 20, maxTokens: 12 }],
     ["several answers", messages, { seed: 3, n: 3, maxTokens: 10, minP: 0.02, topP: 0.9 }],
     [
+      "a JSON schema",
+      messages,
+      {
+        temperature: 0,
+        maxTokens: 60,
+        structured: {
+          type: "json_schema",
+          schema: {
+            type: "object",
+            properties: { river: { type: "string", maxLength: 12 }, km: { type: "integer" } },
+            required: ["river", "km"],
+            additionalProperties: false,
+          },
+        },
+      },
+    ],
+    [
+      "a regex",
+      text,
+      { temperature: 0, structured: { type: "regex", pattern: " [A-Z][a-z]{3,8}" } },
+    ],
+    [
+      "a choice",
+      text,
+      { seed: 1, structured: { type: "choice", choices: [" Rome", " Lyon, France"] } },
+    ],
+    [
       "penalties and bias",
       text,
       {

@@ -94,7 +94,8 @@ export class TokenChooser {
     const mask = this.#mask;
     this.constraint.fillMask(mask);
     for (let id = 0; id < logits.length; id++) {
-      const isAllowed = ((mask[id >> 5] as number) >>> (id & 31)) & 1;
+      // Logits beyond the vocabulary are padding: no bit is set for them.
+      const isAllowed = ((mask[id >> 5] ?? 0) >>> (id & 31)) & 1;
       if (!isAllowed) logits[id] = -Infinity;
     }
     return logits;

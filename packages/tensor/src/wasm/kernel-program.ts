@@ -3,8 +3,8 @@ import type { DeviceBuffer } from "../device/device-buffer";
 import { DisposedError, LimitError } from "../errors";
 import type { Tensor } from "../tensor";
 import { addressOf } from "./address";
-import { isQuantizedFormat, ProgramWriter } from "./program-writer";
-import { attentionBlockRows, WasmDevice } from "./wasm-device";
+import { attentionBlockRows, isQuantizedFormat, ProgramWriter } from "./program-writer";
+import { WasmDevice } from "./wasm-device";
 
 /** The largest sizes that a {@link KernelProgram} is used with; its scratch is reserved for them. */
 export interface KernelProgramLimits {
@@ -101,7 +101,7 @@ export class KernelProgram implements Disposable {
   /** Most rows of an attention block. */
   static readonly blockRows = attentionBlockRows;
   readonly #device: WasmDevice;
-  readonly #writer = new ProgramWriter();
+  readonly #writer: ProgramWriter;
   readonly #limits: KernelProgramLimits;
   readonly #scratchBytes: number;
   readonly #scratch: DeviceBuffer;
@@ -111,6 +111,7 @@ export class KernelProgram implements Disposable {
 
   private constructor(device: WasmDevice, limits: KernelProgramLimits) {
     this.#device = device;
+    this.#writer = new ProgramWriter(device.byteProducts);
     this.#limits = limits;
     const { scratchBytes, quantizedBytes } = device.programMemory(limits);
     this.#scratchBytes = scratchBytes;

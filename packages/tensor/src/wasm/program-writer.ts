@@ -28,6 +28,9 @@ const formats: Readonly<Partial<Record<DType, number>>> = {
   q6_k: 8,
 };
 
+/** Added to the formats of nibbles where activations are in planes, as in `assembly/block-format.ts`. */
+const planesFlag = 16;
+
 const wordsPerInstruction = 16;
 const jointWord = 2;
 
@@ -42,6 +45,12 @@ const wholeRows = 4;
 
 /** Rows per chunk of the kernels that work row by row: divides the 64 rows of a segment. */
 const rowsPerChunk = 8;
+
+/** Most queries of an attention block: enough to share what is read of keys and values. */
+export const attentionBlockRows = 16;
+
+/** Attention blocks from which heads are not spread over the threads. */
+const sharingBlocks = 4;
 
 /** Where a kernel that works row by row reads and writes. */
 interface RowKernelOperands {
@@ -73,9 +82,15 @@ export function formatOf(dtype: DType): number {
  * `assembly/program`.
  */
 export class ProgramWriter {
+  readonly #byteProducts: boolean;
   #words = new Int32Array(32 * wordsPerInstruction);
   #length = 0;
   #phase = 0;
+
+  /** @param byteProducts - Whether nibbles are multiplied by bytes, see `assembly/byte-planes.ts`. */
+  constructor(byteProducts: boolean) {
+    this.#byteProducts = byteProducts;
+  }
 
   /** The program so far, closed by an end. */
   get words(): Int32Array {
@@ -132,7 +147,7 @@ export class ProgramWriter {
       chunks,
       input,
       output,
-      formatOf(dtype),
+      this.#productFormat(dtype),
       columns,
       rows,
       0,
@@ -156,7 +171,7 @@ export class ProgramWriter {
     this.#emit(
       opcodes.linear,
       Math.ceil(features / perChunk),
-      formatOf(dtype),
+      this.#productFormat(dtype),
       input,
       weight,
       output,
@@ -214,15 +229,24 @@ export class ProgramWriter {
     [heads, kvHeads, headSize]: readonly [heads: number, kvHeads: number, headSize: number],
     scale: number,
   ) {
+    // Heads that share keys and values read them together, unless threads would have too few parts.
+    const perChunk = blocks < sharingBlocks ? 1 : heads / kvHeads;
     this.#emit(
       opcodes.attention,
-      blocks * heads,
+      (blocks * heads) / perChunk,
       ...addresses,
       heads,
       kvHeads,
       headSize,
       floatBits(scale),
+      perChunk,
+      attentionBlockRows,
     );
+  }
+
+  #productFormat(dtype: DType): number {
+    const isNibbles = dtype === "q4_0" || dtype === "q4_1";
+    return formatOf(dtype) + (isNibbles && this.#byteProducts ? planesFlag : 0);
   }
 
   #rows(

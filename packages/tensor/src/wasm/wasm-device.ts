@@ -16,7 +16,7 @@ import {
   type WasmBuild,
 } from "./kernel-module";
 import type { KernelProgramLimits } from "./kernel-program";
-import { formatOf, isQuantizedFormat, ProgramWriter } from "./program-writer";
+import { attentionBlockRows, formatOf, isQuantizedFormat, ProgramWriter } from "./program-writer";
 import { ThreadPool } from "./thread-pool";
 import { instantiatePackage, type WasmKernelHost, type WasmKernels } from "./wasm-kernels";
 
@@ -27,9 +27,6 @@ const growthPages = 256;
 const maximumPages = 65536;
 /** Below this lie what the threads share and the static data of kernel modules. */
 const firstByte = 65536;
-
-/** Most queries of an attention block: enough to share what is read of keys and values. */
-export const attentionBlockRows = 16;
 
 /** Scratch of a thread that unpacks rows of a table. */
 const unpackScratchBytes = 128;
@@ -55,6 +52,11 @@ export interface WasmDeviceOptions {
   readonly build?: WasmBuild | undefined;
   /** Threads, the calling one included. */
   readonly threads: number;
+  /**
+   * Whether nibbles are multiplied by bytes, with the same results. Default: where the processor has
+   * an instruction for it that the engine uses.
+   */
+  readonly byteProducts?: boolean | undefined;
 }
 
 /**
@@ -69,15 +71,20 @@ export class WasmDevice extends HostDevice implements WasmKernelHost {
   readonly #implementations: ReadonlyMap<string, Implementation>;
   readonly #packages = new Map<WasmKernels, ReadonlyMap<string, Implementation>>();
   readonly #runner: KernelRunner | undefined;
-  readonly #writer = new ProgramWriter();
+  readonly #writer: ProgramWriter;
+  /** Whether nibbles are multiplied by bytes. @internal */
+  readonly byteProducts: boolean;
 
   private constructor(
     factory: KernelFactory,
     memory: WebAssembly.Memory,
     kernels: KernelSet,
     runner: KernelRunner | undefined,
+    byteProducts: boolean,
   ) {
     super(factory);
+    this.byteProducts = byteProducts;
+    this.#writer = new ProgramWriter(byteProducts);
     this.#memory = memory;
     this.kernels = kernels;
     this.#runner = runner;
@@ -95,16 +102,18 @@ export class WasmDevice extends HostDevice implements WasmKernelHost {
     kernels: choice,
     build = supportedBuild(),
     threads,
+    byteProducts,
   }: WasmDeviceOptions): Promise<WasmDevice> {
     const factory = await KernelFactory.create("webasm");
     const memory = new WebAssembly.Memory({ initial: 2, maximum: maximumPages, shared: true });
     if (choice === "gpujs" || build === undefined) {
-      return new WasmDevice(factory, memory, "gpujs", undefined);
+      return new WasmDevice(factory, memory, "gpujs", undefined, false);
     }
     const module = await compileKernels(build);
     const kernels = await instantiateKernels(module, memory);
     const pool = await ThreadPool.start({ module, memory, kernels, threads });
-    return new WasmDevice(factory, memory, build, { kernels, pool });
+    const isFast = byteProducts ?? kernels.hasByteProducts(127, 255) === 1;
+    return new WasmDevice(factory, memory, build, { kernels, pool }, isFast);
   }
 
   /** Threads that run the kernels, the calling one included. */

@@ -30,3 +30,14 @@ export function expectAllClose(
     `element ${index} is ${actual[index]}, expected ${expected[index]} ± ${absolute} ± ${relative}·|expected|`,
   );
 }
+
+/** Fails at the first element whose bits differ. */
+export function expectSameBits(actual: Float32Array, expected: Float32Array): void {
+  expect(actual.length).toBe(expected.length);
+  const bits = (values: Float32Array) =>
+    new Int32Array(values.buffer, values.byteOffset, values.length);
+  const [left, right] = [bits(actual), bits(expected)];
+  const index = left.findIndex((value, at) => value !== right[at]);
+  if (index < 0) return;
+  expect.fail(`element ${index} is ${actual[index]}, expected ${expected[index]} to the bit`);
+}

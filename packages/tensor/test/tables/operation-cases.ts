@@ -116,9 +116,9 @@ function linearCases(): OperationCase[] {
       const x = normalValues(m * k, m + k);
       const { stored, values: weights } = randomWeights(dtype, [n, k], n);
       const largest = Math.max(...Array.from(weights, Math.abs));
-      // Block formats round each activation to 1/65534 of its block's range, Q6_K to 1/16382.
+      // Block formats round each activation to 1/65278 of its block's range, Q6_K to 1/16382.
       const isBlock = dtype.startsWith("q");
-      const steps = dtype === "q6_k" ? 16382 : 65534;
+      const steps = dtype === "q6_k" ? 16382 : 65278;
       const rounding = isBlock ? (2 * Math.max(...x.map(Math.abs))) / steps : 1e-6;
       return {
         name: `linear ${dtype} [${m}, ${k}] × [${n}, ${k}]`,

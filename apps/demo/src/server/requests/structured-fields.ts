@@ -6,6 +6,9 @@ import { optional } from "./optional";
 const jsonObject = z.record(z.string(), z.unknown());
 const choices = z.array(z.string()).min(1).max(1024);
 
+/** Most characters of a schema, an expression or a list of choices, written as JSON. */
+const maxFormLength = 2 ** 14;
+
 /** OpenAI's field for the form of an answer. */
 export const responseFormat = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text") }),
@@ -63,6 +66,7 @@ export function toStructuredOutput(request: z.output<typeof fields>): Structured
     fromRegex(request.guided_regex),
     fromChoice(request.guided_choice),
   ].filter((form) => form !== undefined);
+  for (const form of forms) requireModestSize(form);
   if (forms.length > 1) {
     const kinds = forms.map(({ type }) => type).join(" and ");
     throw invalidField(
@@ -107,6 +111,16 @@ function fromRegex(pattern: string | undefined): StructuredOutput | undefined {
 
 function fromChoice(texts: readonly string[] | undefined): StructuredOutput | undefined {
   return texts === undefined ? undefined : { type: "choice", choices: texts };
+}
+
+/** Making the token masks of a form takes the server's only thread: a few seconds at this size. */
+function requireModestSize(form: StructuredOutput): void {
+  const { length } = JSON.stringify(form);
+  if (length <= maxFormLength) return;
+  throw invalidField(
+    "response_format",
+    `the form of the answer takes ${length} characters, more than ${maxFormLength}; use a smaller one`,
+  );
 }
 
 function rejectGrammar(param: string, value: unknown): void {

@@ -1,0 +1,3 @@
+import { byteProductsSuite } from "./tables/byte-products-suite";
+
+byteProductsSuite();

@@ -4,7 +4,7 @@ import { toBlockCells } from "./scheduler/block-cell";
 import { Figures } from "./scheduler/figures";
 import { Owners } from "./scheduler/owners";
 import { SchedulerFeed } from "./scheduler/scheduler-feed";
-import { loadServerInfo } from "./server-info";
+import { loadServerInfo, serverInfo } from "./server-info";
 
 /** All conversations of the page. */
 export const conversations = new Conversations();
@@ -38,6 +38,9 @@ export function startAppState(): void {
   effect(() => {
     const stats = feed.state.value?.stats;
     if (stats !== undefined) figures.add(stats, performance.now());
+  });
+  effect(() => {
+    document.title = serverInfo.value?.modelName ?? "x";
   });
   feed.start();
 }

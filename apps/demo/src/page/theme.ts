@@ -1,7 +1,7 @@
 import { computed, effect, signal } from "@preact/signals";
 
 /** Light or dark. */
-export type Theme = "light" | "dark";
+type Theme = "light" | "dark";
 
 const storageName = "x-theme";
 const systemQuery = window.matchMedia("(prefers-color-scheme: dark)");

@@ -73,7 +73,7 @@ export function assertHash(name: string, bucketSize: number, rounds: number): vo
   );
 }
 
-/** The tokens of each round in the order of their buckets, in chunks of c: `[N, R, chunks, c]`. */
+/** The tokens of each round in the order of their buckets: `[N, R, P]`. */
 export interface SortedOrder {
   /** int32: original position of each sorted token. */
   readonly positions: Tensor;
@@ -85,29 +85,80 @@ export interface SortedOrder {
   readonly bucketOfToken: Tensor;
   /** int32: row of each sorted token in a table `[N · P, ·]`. */
   readonly rowIds: Tensor;
-  /** int32 `[N, R, P]`: row of each original token in a table of sorted ones, `[N · R · P, ·]`. */
+  /** int32: row of each original token in a table of a round's sorted ones, `[N · P, ·]`. */
   readonly inverseIds: Tensor;
 }
 
 /** Sorts by bucket; equal buckets keep the order of time. */
 export function sortByBucket(buckets: Tensor, bucketSize: number): SortedOrder {
   const { device } = buckets;
-  const [rows = 0, rounds = 0, length = 0] = buckets.shape;
-  const chunks = length / bucketSize;
-  const chunked = [rows, rounds, chunks, bucketSize];
-  const counter = (count: number) => arange(0, count, 1, { device, dtype: "int32" });
-  const { values: sortedBuckets, indices: order } = sort(buckets); // [N, R, P]
-  const inverse = argsort(order);
-  const sortedRows = mul(counter(rows), length).reshape([rows, 1, 1]);
-  const roundRows = mul(counter(rows * rounds), length).reshape([rows, rounds, 1]);
+  const [rows = 0, , length = 0] = buckets.shape;
+  const { sorted, order, inverse } = stableOrder(buckets); // [N, R, P]
+  const counter = arange(0, rows, 1, { device, dtype: "int32" });
+  const firstRows = mul(counter, length).reshape([rows, 1, 1]);
   return {
-    positions: order.reshape(chunked),
-    buckets: sortedBuckets.reshape(chunked),
+    positions: order,
+    buckets: sorted,
     chunkOfToken: cast(div(inverse, bucketSize), "int32").permute([0, 2, 1]),
     bucketOfToken: buckets.permute([0, 2, 1]),
-    rowIds: within(add(order, sortedRows), rows * length),
-    inverseIds: within(add(inverse, roundRows), rows * rounds * length),
+    rowIds: within(add(order, firstRows), rows * length),
+    inverseIds: within(add(inverse, firstRows), rows * length),
   };
+}
+
+interface StableOrder {
+  readonly sorted: Tensor;
+  /** Where each sorted token was. */
+  readonly order: Tensor;
+  /** Where each token goes. */
+  readonly inverse: Tensor;
+}
+
+/** Rows of small integers in order: in linear time where the host sees them. */
+function stableOrder(buckets: Tensor): StableOrder {
+  if (buckets.device.access === "asynchronous") {
+    const { values: sorted, indices: order } = sort(buckets);
+    return { sorted, order, inverse: argsort(order) };
+  }
+  const { device, shape } = buckets;
+  const length = shape.at(-1) ?? 0;
+  const values = buckets.dataSync();
+  const [sorted, order, inverse] = [0, 1, 2].map(() => new Int32Array(values.length)) as [
+    Int32Array,
+    Int32Array,
+    Int32Array,
+  ];
+  for (let start = 0; start < values.length; start += length) {
+    // A counting sort: the first place of each bucket, then the tokens in order of time.
+    const places = new Int32Array(length + 2);
+    for (let t = 0; t < length; t++) {
+      const next = bucketAt(values, start + t, length) + 1;
+      places[next] = (places[next] ?? 0) + 1;
+    }
+    for (let bucket = 1; bucket < places.length; bucket++) {
+      places[bucket] = (places[bucket] ?? 0) + (places[bucket - 1] ?? 0);
+    }
+    for (let t = 0; t < length; t++) {
+      const bucket = bucketAt(values, start + t, length);
+      const place = places[bucket] ?? 0;
+      places[bucket] = place + 1;
+      sorted[start + place] = bucket;
+      order[start + place] = t;
+      inverse[start + t] = place;
+    }
+  }
+  const make = (data: Int32Array) => tensor(data, shape, { device, dtype: "int32" });
+  return { sorted: make(sorted), order: make(order), inverse: make(inverse) };
+}
+
+/** @throws {@link AttentionOptionError} when there is no such bucket. */
+function bucketAt(values: ArrayLike<number>, index: number, limit: number): number {
+  const bucket = values[index] ?? 0;
+  if (bucket >= 0 && bucket <= limit) return bucket;
+  throw new AttentionOptionError(
+    `lshAttention: bucket ${bucket} is out of range; use those of lshBuckets with the same bucketSize`,
+    { bucket },
+  );
 }
 
 /** Says that indexes lie below `limit`, for devices where nobody can look. */

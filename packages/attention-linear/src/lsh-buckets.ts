@@ -5,13 +5,13 @@ import {
   argsort,
   cast,
   concat,
-  contiguous,
   div,
   matmul,
   mul,
   neg,
   normalNumbers,
   sort,
+  stack,
   type Tensor,
   tensor,
   tidy,
@@ -36,7 +36,7 @@ export function paddedLength(time: number, bucketSize: number): number {
 
 /**
  * The bucket of each token in each round: `argmax [xR; -xR]`, R being random (Andoni et al. 2015,
- * arXiv 1509.02897). Passed to `lshAttention` as `buckets`, they are used again as they are: by
+ * arXiv 1509.02897); where there are many buckets, a pair of such numbers. Passed to `lshAttention` as `buckets`, they are used again as they are: by
  * a layer that recomputes its forward pass, or on another device.
  *
  * @param sharedQueries - float32 `[B, T, H, D]`.
@@ -53,14 +53,44 @@ export function lshBuckets(
   if (sharedQueries.size === 0)
     return zeros([batch, heads, rounds, time], { device, dtype: "int32" });
   return tidy(() => {
-    const half = paddedLength(time, bucketSize) / bucketSize / 2;
-    const numbers = normalNumbers(size * rounds * half, seed);
-    const rotations = tensor(numbers, [size, rounds * half], { device });
+    const factors = bucketFactors(paddedLength(time, bucketSize) / bucketSize);
+    const columns = factors.reduce((total, factor) => total + factor / 2, 0);
+    const numbers = normalNumbers(size * rounds * columns, seed);
+    const rotations = tensor(numbers, [size, rounds * columns], { device });
     const x = sharedQueries.detach().permute([0, 2, 1, 3]); // [B, H, T, D]
-    const rotated = matmul(x, rotations).reshape([batch, heads, time, rounds, half]);
-    const buckets = argmax(concat([rotated, neg(rotated)], { axis: -1 })); // [B, H, T, R]
-    return contiguous(buckets.permute([0, 1, 3, 2]));
+    const found = Array.from({ length: rounds }, (_, round) =>
+      tidy(() => {
+        const own = rotations.slice(1, round * columns, (round + 1) * columns);
+        return bucketsIn(matmul(x, own), factors);
+      }),
+    );
+    return stack(found, { axis: 2 });
   });
+}
+
+/** Above this, buckets are named by two numbers. */
+const mostInOneFactor = 64;
+
+/**
+ * Numbers of buckets whose product is `count` or a little less. With one factor a token would be compared
+ * with all T / bucketSize directions, and hashing cost O(T²); with two it is about the square root.
+ */
+function bucketFactors(count: number): readonly number[] {
+  if (count <= mostInOneFactor) return [count];
+  const first = 2 * Math.round(Math.sqrt(count) / 2);
+  return [first, 2 * Math.floor(count / first / 2)];
+}
+
+/** `argmax [y; -y]` in each factor's part of `[B, H, T, columns]`, as one int32 number. */
+function bucketsIn(rotated: Tensor, factors: readonly number[]): Tensor {
+  let start = 0;
+  const parts = factors.map((factor) => {
+    const part = rotated.slice(-1, start, start + factor / 2);
+    start += factor / 2;
+    return argmax(concat([part, neg(part)], { axis: -1 })); // [B, H, T]
+  });
+  const [first, second] = parts as [Tensor, Tensor | undefined];
+  return second === undefined ? first : add(mul(first, factors[1] ?? 1), second);
 }
 
 /** @throws {@link AttentionOptionError} unless both are integers of 1 or more. */

@@ -50,7 +50,8 @@ const ignored = -100;
 export function learnToCopy(options: CopyOptions): CopyResult {
   const { kind, featureMap, device, seed, maxUpdates, learningRate, onCheck } = options;
   using model = new LinearLanguageModel({
-    ...{ kind, vocabularySize: symbols + 1, dim: 64, heads: 4, layers: 1, positions: 2 * word + 2 },
+    ...{ kind, vocabularySize: symbols + 1, dim: 64, heads: 2, keySize: 64, layers: 1 },
+    positions: 2 * word + 2,
     ...{ device, seed },
     ...(featureMap && { featureMap }),
   });

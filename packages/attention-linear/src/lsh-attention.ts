@@ -4,22 +4,22 @@ import {
   equal,
   exp,
   greater,
-  less,
   log,
   logicalAnd,
   logicalOr,
   logsumexp,
   matmul,
   maximum,
-  mod,
   mul,
   notEqual,
+  ones,
   pad,
   reshape,
   rsqrt,
   ShapeError,
   softmax,
   square,
+  stack,
   sub,
   sum,
   type Tensor,
@@ -102,17 +102,29 @@ export function lshAttention(
     const hashed = pad(found, [[0, 0], ...padding], { value: padded / bucketSize });
     const sorted = sortByBucket(reshape(hashed, [rows, rounds, padded]), bucketSize);
     const { causal = true, acrossBuckets = true, allowDuplicates = false } = options;
-    const round = attendInChunks(flat(sharedQueries), flat(values), sorted, {
-      rounds,
+    const [flatQueries, flatValues] = [flat(sharedQueries), flat(values)];
+    const settings: ChunkOptions = {
       bucketSize,
       length: time,
       causal,
       acrossBuckets,
       allowDuplicates,
       scale: options.scale ?? 1 / Math.sqrt(size),
-    });
-    const weights = softmax(round.logSumExp, { axis: 1 }); // over rounds, [N, R, P]
-    const mixed = sum(mul(weights.expandDims(-1), round.output), { axis: 1 }); // [N, P, V]
+    };
+    // One round after the other: only one holds its pairs.
+    const attended = Array.from({ length: rounds }, (_, round) =>
+      tidy(() => attendInChunks(flatQueries, flatValues, sorted, round, settings)),
+    );
+    const sums = stack(
+      attended.map(({ logSumExp }) => logSumExp),
+      { axis: 1 },
+    );
+    const outputs = stack(
+      attended.map(({ output }) => output),
+      { axis: 1 },
+    );
+    const weights = softmax(sums, { axis: 1 }); // over rounds, [N, R, P]
+    const mixed = sum(mul(weights.expandDims(-1), outputs), { axis: 1 }); // [N, P, V]
     return mixed
       .slice(1, 0, time)
       .reshape([batch, heads, time, values.dimension(3)])
@@ -149,7 +161,6 @@ function assertOptions(
 }
 
 interface ChunkOptions {
-  readonly rounds: number;
   readonly bucketSize: number;
   /** Tokens before padding. */
   readonly length: number;
@@ -159,67 +170,77 @@ interface ChunkOptions {
   readonly scale: number;
 }
 
-/** Each round's own attention, back in the original order: `[N, R, P, V]` and `[N, R, P]`. */
+/** A round's own attention, back in the original order: `[N, P, V]` and `[N, P]`. */
 function attendInChunks(
   queries: Tensor,
   values: Tensor,
   sorted: SortedOrder,
+  round: number,
   options: ChunkOptions,
 ): { output: Tensor; logSumExp: Tensor } {
-  const { rounds, bucketSize, scale } = options;
   const [rows = 0, length = 0] = queries.shape;
-  const chunks = length / bucketSize;
-  const shape = (width: number) => [rows, rounds, chunks, bucketSize, width];
+  const { bucketSize, scale } = options;
+  const rowIds = sorted.rowIds.slice(1, round, round + 1);
   const pick = (tensor: Tensor) => {
     const width = tensor.dimension(-1);
-    return take(reshape(tensor, [rows * length, width]), sorted.rowIds).reshape(shape(width));
+    const picked = take(reshape(tensor, [rows * length, width]), rowIds);
+    return reshape(picked, [rows, length / bucketSize, bucketSize, width]);
   };
   const unit = mul(queries, rsqrt(add(sum(square(queries), { axis: -1, keepDims: true }), 1e-12)));
-  const chunkQueries = pick(queries);
-  const keys = withPrevious(pick(unit)); // [N, R, chunks, 2c, D]
-  const scores = mul(matmul(chunkQueries, keys.transpose()), scale);
-  const masked = maskScores(scores, sorted, options);
+  const keys = withPrevious(pick(unit)); // [N, chunks, 2c, D]
+  const scores = mul(matmul(pick(queries), keys.transpose()), scale); // [N, chunks, c, 2c]
+  const masked = maskScores(scores, sorted, round, options);
   const logSumExp = logsumexp(masked, { axis: -1, keepDims: true });
   const output = matmul(exp(sub(masked, logSumExp)), withPrevious(pick(values)));
-  const unsort = (tensor: Tensor, width: number) =>
-    take(reshape(tensor, [rows * rounds * length, width]), sorted.inverseIds).reshape([
-      rows,
-      rounds,
-      length,
-      width,
-    ]);
+  const inverseIds = sorted.inverseIds.slice(1, round, round + 1);
+  const unsort = (tensor: Tensor, width: number) => {
+    const table = reshape(tensor, [rows * length, width]);
+    return reshape(take(table, inverseIds), [rows, length, width]);
+  };
   const width = values.dimension(-1);
   return { output: unsort(output, width), logSumExp: unsort(logSumExp, 1).squeeze(-1) };
 }
 
-/** Each chunk with the one before it in the round; the first with the last: `[.., 2c, ·]`. */
+/** Each chunk with the one before it; the first with the last: `[N, chunks, 2c, ·]`. */
 function withPrevious(chunked: Tensor): Tensor {
-  const chunks = chunked.dimension(2);
-  const previous = concat([chunked.slice(2, chunks - 1, chunks), chunked.slice(2, 0, chunks - 1)], {
-    axis: 2,
+  const chunks = chunked.dimension(1);
+  const previous = concat([chunked.slice(1, chunks - 1, chunks), chunked.slice(1, 0, chunks - 1)], {
+    axis: 1,
   });
-  return concat([chunked, previous], { axis: 3 });
+  return concat([chunked, previous], { axis: 2 });
 }
 
-function maskScores(scores: Tensor, sorted: SortedOrder, options: ChunkOptions): Tensor {
-  const { causal, acrossBuckets, allowDuplicates, length } = options;
-  const pairs = (tensor: Tensor) => ({
-    own: tensor.expandDims(-1), // [N, R, chunks, c, 1]
-    other: withPrevious(tensor.expandDims(-1)).transpose(), // [N, R, chunks, 1, 2c]
+function maskScores(
+  scores: Tensor,
+  sorted: SortedOrder,
+  round: number,
+  options: ChunkOptions,
+): Tensor {
+  const { causal, acrossBuckets, allowDuplicates, length, bucketSize } = options;
+  const [isForbidden, isSelf] = tidy(() => {
+    const pairs = (tensor: Tensor) => pairsOf(tensor.slice(1, round, round + 1), bucketSize);
+    const position = pairs(sorted.positions);
+    const self = equal(position.own, position.other);
+    let forbidden = logicalAnd(greater(position.other, length - 1), equal(self, 0));
+    if (causal) forbidden = logicalOr(forbidden, greater(position.other, position.own));
+    if (!acrossBuckets) {
+      const bucket = pairs(sorted.buckets);
+      forbidden = logicalOr(forbidden, notEqual(bucket.own, bucket.other));
+    }
+    return [forbidden, self] as const;
   });
-  const position = pairs(sorted.positions);
-  const isSelf = equal(position.own, position.other);
-  let isForbidden = logicalAnd(greater(position.other, length - 1), equal(isSelf, 0));
-  if (causal) isForbidden = logicalOr(isForbidden, greater(position.other, position.own));
-  if (!acrossBuckets) {
-    const bucket = pairs(sorted.buckets);
-    isForbidden = logicalOr(isForbidden, notEqual(bucket.own, bucket.other));
-  }
   // A forbidden pair may meet nowhere; its score is not used.
   const corrected = allowDuplicates
     ? scores
-    : sub(scores, log(maximum(meetings(sorted, acrossBuckets), 1)));
+    : sub(scores, log(maximum(meetings(sorted, round, acrossBuckets, bucketSize), 1)));
   return where(isForbidden, forbiddenScore, where(isSelf, fallbackScore, corrected));
+}
+
+/** What queries have, `[N, chunks, c, 1]`, and the keys that they see, `[N, chunks, 1, 2c]`. */
+function pairsOf(ofSorted: Tensor, bucketSize: number): { own: Tensor; other: Tensor } {
+  const rows = ofSorted.dimension(0);
+  const own = reshape(ofSorted, [rows, ofSorted.size / rows / bucketSize, bucketSize, 1]);
+  return { own, other: withPrevious(own).transpose() };
 }
 
 /**
@@ -227,27 +248,36 @@ function maskScores(scores: Tensor, sorted: SortedOrder, options: ChunkOptions):
  * it, and where buckets part, in its bucket.
  */
 function meetings(
-  { chunkOfToken, bucketOfToken, rowIds, positions }: SortedOrder,
+  { chunkOfToken, bucketOfToken, rowIds }: SortedOrder,
+  round: number,
   acrossBuckets: boolean,
+  bucketSize: number,
 ): Tensor {
-  const [rows = 0, length = 0, rounds = 0] = chunkOfToken.shape;
-  const chunks = positions.shape[2] ?? 1;
-  // What each sorted token has in every round, [N, R, chunks, c, R], and its chunk's neighbours.
-  const inRounds = (ofToken: Tensor) => {
-    const own = take(reshape(ofToken, [rows * length, rounds]), rowIds).reshape([
-      ...positions.shape,
-      rounds,
-    ]);
-    return { own, other: withPrevious(own) };
-  };
-  const places = inRounds(chunkOfToken);
-  const buckets = acrossBuckets ? undefined : inRounds(bucketOfToken);
-  const pairIn = ({ own, other }: { own: Tensor; other: Tensor }, round: number) =>
-    [own.slice(-1, round, round + 1), other.slice(-1, round, round + 1).transpose()] as const;
-  const counts = Array.from({ length: rounds }, (_, round) => {
-    const [own, other] = pairIn(places, round); // [.., c, 1], [.., 1, 2c]
-    const isNear = less(mod(sub(own, other), chunks), 2);
-    return buckets === undefined ? isNear : logicalAnd(isNear, equal(...pairIn(buckets, round)));
+  return tidy(() => {
+    const [rows = 0, length = 0, rounds = 0] = chunkOfToken.shape;
+    const ids = rowIds.slice(1, round, round + 1);
+    // What each sorted token has in the other round, and the keys that it sees.
+    const inRound = (ofToken: Tensor, other: number) => {
+      const column = reshape(ofToken.slice(2, other, other + 1), [rows * length, 1]);
+      return pairsOf(take(column, ids), bucketSize);
+    };
+    let total: Tensor | undefined;
+    for (let other = 0; other < rounds; other++) {
+      const before = total;
+      total = tidy(() => {
+        const place = inRound(chunkOfToken, other);
+        const behind = sub(place.own, place.other);
+        // The chunk before the first is the last.
+        const isBefore = logicalOr(equal(behind, 1), equal(behind, 1 - length / bucketSize));
+        let meets = logicalOr(equal(behind, 0), isBefore);
+        if (!acrossBuckets) {
+          const bucket = inRound(bucketOfToken, other);
+          meets = logicalAnd(meets, equal(bucket.own, bucket.other));
+        }
+        return add(before ?? 0, meets);
+      });
+      before?.dispose();
+    }
+    return total ?? ones([1], { device: chunkOfToken.device });
   });
-  return counts.reduce((total, count) => add(total, count));
 }

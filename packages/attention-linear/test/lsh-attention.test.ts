@@ -187,6 +187,23 @@ describe("lshAttention", () => {
     }
   });
 
+  it("names many buckets by two numbers, each near its share of the tokens", () => {
+    tidy(() => {
+      const [time, bucketSize] = [2000, 10]; // 200 buckets at most
+      const q = normal([1, time, 1, 16], { device, seed: 1 });
+      const buckets = lshBuckets(q, { bucketSize, rounds: 2, seed: 3 }).dataSync();
+      const counts = new Map<number, number>();
+      for (const bucket of buckets) counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
+      expect(Math.min(...counts.keys())).toBeGreaterThanOrEqual(0);
+      expect(Math.max(...counts.keys())).toBeLessThan(200);
+      expect(counts.size).toBeGreaterThan(150);
+      expect(Math.max(...counts.values())).toBeLessThan(2 * 10 * bucketSize);
+      // Vectors that point alike stay together.
+      const close = lshBuckets(mul(q, 3), { bucketSize, rounds: 2, seed: 3 }).dataSync();
+      expect(close).toEqual(buckets);
+    });
+  });
+
   it("gives padding no weight", () => {
     const [time, size] = [70, 8];
     const queries = normalNumbers(time * size, 1).map((x) => x * 0.01);

@@ -4,7 +4,7 @@ import { type BenchOptions, type BenchRow, type BenchSuite, median } from "../..
 import { learnToCopy } from "../../linear-tasks/copy-task";
 import { keyCount, keySize, learnToRecall, writes } from "../../linear-tasks/recall-task";
 
-const copyUpdates = 4000;
+const copyUpdates = 6000;
 const recallUpdates = 300;
 
 /** What a state of fixed size can learn: copying, and recall by plain accumulation and the delta rule. */

@@ -35,8 +35,8 @@ async function prefillRows(device: Device, options: BenchOptions): Promise<Bench
   for (const form of ["recurrent", "chunked"] as const) {
     for (const { name, run } of members) {
       const ours = () => tidy(() => void run(operands, { form }));
-      const name_ = `prefill ${promptTokens}, ${form}: ${name}`;
-      rows.push(...compare(name_, "tokens/s", ours, flash, exact, perSecond, device, options));
+      const title = `prefill ${promptTokens}, ${form}: ${name}`;
+      rows.push(...compare(title, "tokens/s", ours, flash, exact, perSecond, device, options));
     }
   }
   const lsh = () => lshAttention(queries, values, { seed: 1 }).dispose();
@@ -88,9 +88,9 @@ async function decodeRows(device: Device, options: BenchOptions): Promise<BenchR
         flashDecode(query, keys, values).dispose();
       }
     };
-    const name_ = `decode after ${promptTokens}: ${name}`;
+    const title = `decode after ${promptTokens}: ${name}`;
     const peer = `cached softmax, ${flash}`;
-    const found = compare(name_, "tokens/s", ours, peer, cached, perSecond, device, options);
+    const found = compare(title, "tokens/s", ours, peer, cached, perSecond, device, options);
     state.finalState.dispose();
     return found;
   });

@@ -1,4 +1,5 @@
-import * as ort from "onnxruntime-web/wasm";
+import * as native from "onnxruntime-node";
+import * as web from "onnxruntime-web/wasm";
 import { onnxModel } from "./onnx-model.mjs";
 
 /** One node of `type` over the inputs, in order. */
@@ -45,10 +46,20 @@ const graphs = {
 
 /** ONNX Runtime Web on one thread. Its sessions copy inputs and results, as every caller's do. */
 export async function openOnnx() {
-  ort.env.wasm.numThreads = 1;
-  ort.env.logLevel = "error";
+  web.env.wasm.numThreads = 1;
+  web.env.logLevel = "error";
+  return openRuntime(web, "onnxruntime-web 1.30.0", { executionProviders: ["wasm"] });
+}
+
+/** ONNX Runtime's native code on one thread. */
+export async function openNativeOnnx() {
+  const options = { executionProviders: ["cpu"], intraOpNumThreads: 1, interOpNumThreads: 1 };
+  return openRuntime(native, "onnxruntime-node 1.30.0, native", options);
+}
+
+function openRuntime(ort, name, options) {
   return {
-    name: "onnxruntime-web 1.30.0",
+    name,
     async prepare({ operation, inputs, outputs }) {
       const graph = graphs[operation];
       if (graph === undefined) return undefined;
@@ -64,7 +75,7 @@ export async function openOnnx() {
         inputs: inputShapes,
         outputs: outputShapes,
       });
-      const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
+      const session = await ort.InferenceSession.create(model, options);
       const feeds = Object.fromEntries(
         inputs.map(({ values, shape }, index) => [
           `input${index}`,

@@ -13,6 +13,7 @@ import { accuracySuite } from "./suites/kvcache/accuracy";
 import { kvcacheSuite } from "./suites/kvcache/costs";
 import { restoringSuite } from "./suites/kvcache/restoring";
 import { streamingSuite } from "./suites/kvcache/streaming";
+import { matmulSuite } from "./suites/matmul";
 import { rnnSuite } from "./suites/rnn";
 import { rnnAddingSuite } from "./suites/rnn-adding";
 import { rnnTrainingSuite } from "./suites/rnn-training";
@@ -32,6 +33,7 @@ const suites: readonly BenchSuite[] = [
   accuracySuite,
   restoringSuite,
   streamingSuite,
+  matmulSuite,
   rnnSuite,
   rnnTrainingSuite,
   rnnAddingSuite,

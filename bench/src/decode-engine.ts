@@ -3,7 +3,7 @@ import { openFile } from "@x/models/node";
 import { argmax } from "@x/tensor";
 
 /** Sequences that decode together. */
-export interface DecodeSequences {
+interface DecodeSequences {
   /** Continues all greedily by `steps` tokens and forgets those again. @returns milliseconds. */
   decode(steps: number): Promise<number>;
   close(): Promise<void>;

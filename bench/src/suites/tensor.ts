@@ -19,43 +19,19 @@ import {
   tidy,
   valueAndGrad,
 } from "@x/tensor";
-import { type BenchOptions, type BenchRow, type BenchSuite, median } from "../bench-row";
+import type { BenchRow, BenchSuite } from "../bench-row";
+import {
+  compareCase,
+  type Operand,
+  type PreparedCase,
+  type TensorCase,
+  type TensorPeer,
+} from "../compare-cases";
 import { importPeer } from "../peers";
-
-/** An operand's elements and shape. */
-interface Operand {
-  readonly values: Float32Array;
-  readonly shape: readonly number[];
-}
-
-/** What is computed, by ours and by every peer that can. */
-interface TensorCase {
-  readonly label: string;
-  /** A name that ours and the peers know. */
-  readonly operation: string;
-  readonly inputs: readonly Operand[];
-  readonly outputs: readonly (readonly number[])[];
-}
-
-interface PreparedCase {
-  select?(): unknown;
-  /** Computes once, to the end, and frees the result. */
-  run(): unknown;
-  result(): number[] | Promise<number[]>;
-  dispose(): unknown;
-}
-
-interface TensorPeer {
-  readonly name: string;
-  prepare(request: TensorCase): Promise<PreparedCase | undefined>;
-}
 
 interface PeerModule {
   openPeers(): Promise<TensorPeer[]>;
 }
-
-/** A sample repeats a case until it takes this long, so that the clock's grain does not show. */
-const sampleMs = 20;
 
 /** The tensor operations on `wasm`, one thread. */
 export const tensorSuite: BenchSuite = {
@@ -68,83 +44,11 @@ export const tensorSuite: BenchSuite = {
     const rows: BenchRow[] = [];
     for (const request of tensorCases()) {
       options.log(request.label);
-      rows.push(...(await compare(request, contestants, options)));
+      rows.push(...(await compareCase("tensor", request, contestants, options)));
     }
     return rows;
   },
 };
-
-async function compare(
-  request: TensorCase,
-  contestants: readonly TensorPeer[],
-  { rounds }: BenchOptions,
-): Promise<BenchRow[]> {
-  const runners: { name: string; prepared: PreparedCase; repeats: number; times: number[] }[] = [];
-  for (const { name, prepare } of contestants) {
-    const prepared = await prepare(request);
-    if (prepared === undefined) continue;
-    await prepared.select?.();
-    runners.push({ name, prepared, repeats: await repeatsOf(prepared), times: [] });
-  }
-  await assertAgreement(request, runners);
-  for (let round = 0; round < rounds; round++) {
-    for (const { prepared, repeats, times } of runners) {
-      await prepared.select?.();
-      times.push(await timeOf(prepared, repeats));
-    }
-  }
-  for (const { prepared } of runners) await prepared.dispose();
-  const [ours, ...peers] = runners.map(({ name, times }) => ({ name, ms: median(times) }));
-  if (ours === undefined) return [];
-  return peers.map(({ name, ms }) => ({
-    suite: "tensor",
-    case: request.label,
-    unit: "µs",
-    ours: ours.ms * 1000,
-    peer: ms * 1000,
-    peerName: name,
-    ratio: ms / ours.ms,
-    threads: 1,
-    node: process.version,
-  }));
-}
-
-/** Milliseconds of one run, on average over `repeats`. */
-async function timeOf({ run }: PreparedCase, repeats: number): Promise<number> {
-  const startedAt = performance.now();
-  for (let repeat = 0; repeat < repeats; repeat++) {
-    const pending = run();
-    if (pending instanceof Promise) await pending;
-  }
-  return (performance.now() - startedAt) / repeats;
-}
-
-/** Runs that fill a sample, found after a warm-up of two samples. */
-async function repeatsOf(prepared: PreparedCase): Promise<number> {
-  await timeOf(prepared, 3);
-  const first = await timeOf(prepared, 1);
-  const warm = await timeOf(prepared, Math.max(1, Math.ceil((2 * sampleMs) / first)));
-  return Math.max(1, Math.ceil(sampleMs / warm));
-}
-
-/** All must compute the same, or the comparison says nothing. Training has moved by then. */
-async function assertAgreement(
-  { label, operation }: TensorCase,
-  runners: readonly { name: string; prepared: PreparedCase }[],
-): Promise<void> {
-  if (operation === "trainingStep") return;
-  let expected: number[] | undefined;
-  for (const { name, prepared } of runners) {
-    await prepared.select?.();
-    const values = await prepared.result();
-    expected ??= values;
-    const worst = values.reduce((largest, value, index) => {
-      const wanted = expected?.[index] ?? Number.NaN;
-      return Math.max(largest, Math.abs(value - wanted) / (1 + Math.abs(wanted)));
-    }, 0);
-    if (!(worst < 1e-3)) throw new Error(`${label}: ${name} is ${worst} off`);
-  }
-}
 
 function oursOn(device: Device): TensorPeer {
   return {

@@ -15,9 +15,25 @@ const packThreshold: i32 = 16;
 
 const columnBytes: usize = tileColumns * 4;
 
+/**
+ * Bytes of the rows of `a` that meet a group of panels before the next rows do: they stay in the L2
+ * cache. Otherwise all of `a` is read from beyond it for every panel.
+ */
+const rowBlockBytes: i32 = 1 << 18;
+
+/** Panels that share a block of rows. */
+const groupPanels: i32 = wideColumns / tileColumns;
+
+/** Rows of a block. */
+@inline
+function blockRows(k: i32): i32 {
+  return max(packThreshold, (rowBlockBytes / 4 / max(k, 1)) & -tileRows);
+}
+
 /** Bytes of scratch that `matmul` and `matmulTransposed` need. */
 export function matmulScratchBytes(m: i32, k: i32, n: i32): i32 {
-  return max(k * (columnBytes as i32) + tileRows * (columnBytes as i32), panelBytes(k));
+  const panels = m > blockRows(k) ? groupPanels : 1;
+  return max((k * panels + tileRows) * (columnBytes as i32), panelBytes(k));
 }
 
 /** Copies up to eight columns of `b` to a panel of eight, padded with zeros. */
@@ -262,6 +278,33 @@ export function matmulColumns(
   if (m == 1) {
     for (; column + wideColumns <= end; column += wideColumns) {
       multiplyOneRowWide(a, b + column * 4, bStride, k, out + column * 4, accumulate);
+    }
+  }
+  const most = blockRows(k);
+  if (m > most) {
+    const panelStride = k * columnBytes;
+    for (; column + wideColumns <= end; column += wideColumns) {
+      for (let index = 0; index < groupPanels; index++) {
+        const source = b + column * 4 + index * columnBytes;
+        packColumns(source, bStride, k, tileColumns, panel + index * panelStride);
+      }
+      for (let first = 0; first < m; first += most) {
+        const rows = min(most, m - first);
+        const target = out + first * outStride + column * 4;
+        for (let index = 0; index < groupPanels; index++) {
+          multiplyRows(
+            a + first * aStride,
+            aStride,
+            rows,
+            panel + index * panelStride,
+            columnBytes,
+            k,
+            target + index * columnBytes,
+            outStride,
+            accumulate,
+          );
+        }
+      }
     }
   }
   for (; column < end; column += tileColumns) {

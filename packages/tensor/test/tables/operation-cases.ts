@@ -141,6 +141,7 @@ function matmulCases(): OperationCase[] {
     [1, 64, 64, 64],
     [4, 5, 7, 1],
     [1, 33, 1500, 9],
+    [1, 70, 1500, 77],
   ] as const;
   return sizes.flatMap(([batch, m, k, n]) => {
     const a = normalValues(batch * m * k, m);

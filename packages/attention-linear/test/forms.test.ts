@@ -38,7 +38,7 @@ describe.each(members)("$name", (member) => {
     }
   });
 
-  it("continues from any split", () => {
+  it.each(["recurrent", "chunked", "parallel"] as const)("continues from any split, %s", (form) => {
     const sizes = { batch: 1, time: 50, heads: 2, key: 12, value: 6 };
     const operands = makeOperands(member, sizes, 5);
     const whole = naiveRecurrence(operands);
@@ -56,7 +56,7 @@ describe.each(members)("$name", (member) => {
               logDecay: cut(rest.logDecay),
               beta: cut(rest.beta),
             },
-            { chunkSize: 16, initialState: state },
+            { form, chunkSize: 16, initialState: state },
           );
         };
         const first = part(0, split, initialState);

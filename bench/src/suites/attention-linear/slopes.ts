@@ -226,8 +226,8 @@ function draw(
     xLabel: "log₂ of the tokens",
     yLabel: unit,
     logarithmic: true,
-    lines: points.map(([label, found], index) => ({
-      label,
+    lines: points.map(([name, found], index) => ({
+      label: name.replace("linear, ", "").replace(/, (all|4).*/, ""), // the legend is narrow
       color: colors[index % colors.length] ?? "#888",
       points: found.map(([length, value]) => [Math.log2(length), value / unitSize] as const),
     })),

@@ -2,6 +2,9 @@ import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import type { BenchRow, BenchSuite } from "./bench-row";
 import { formatTable } from "./format-table";
+import { slopesSuite } from "./suites/attention-linear/slopes";
+import { tasksSuite } from "./suites/attention-linear/tasks";
+import { throughputSuite } from "./suites/attention-linear/throughput";
 import { decodeSuite } from "./suites/decode";
 import { engineSuite } from "./suites/engine/gains";
 import { parallelSuite } from "./suites/engine/parallel";
@@ -14,9 +17,13 @@ import { rnnSuite } from "./suites/rnn";
 import { rnnAddingSuite } from "./suites/rnn-adding";
 import { rnnTrainingSuite } from "./suites/rnn-training";
 import { schedulerSuite } from "./suites/scheduler";
+import { structuredOutputSuite } from "./suites/structured-output";
 import { tensorSuite } from "./suites/tensor";
 
 const suites: readonly BenchSuite[] = [
+  throughputSuite,
+  slopesSuite,
+  tasksSuite,
   decodeSuite,
   engineSuite,
   parallelSuite,
@@ -29,6 +36,7 @@ const suites: readonly BenchSuite[] = [
   rnnTrainingSuite,
   rnnAddingSuite,
   schedulerSuite,
+  structuredOutputSuite,
   tensorSuite,
 ];
 

@@ -4,20 +4,6 @@ import { fileURLToPath } from "node:url";
 
 const peersDirectory = fileURLToPath(new URL("../peers/", import.meta.url));
 
-/** A peer's model, ready to decode. */
-export interface DecodePeer {
-  decode(request: { promptTokens: number[]; newTokens: number }): Promise<DecodeMeasurement>;
-  dispose(): Promise<void>;
-}
-
-/** Times of one prompt and one answer. */
-export interface DecodeMeasurement {
-  readonly prefillMs: number;
-  /** Of all new tokens but the first, which the prompt's last step gives. */
-  readonly decodeMs: number;
-  readonly tokens: readonly number[];
-}
-
 /**
  * Imports a module of `bench/peers`, which is outside the workspace so that no user installs the
  * peers: their packages are installed at the first run.

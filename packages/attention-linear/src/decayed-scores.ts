@@ -56,12 +56,10 @@ function vectorScores(queries: Tensor, keys: Tensor, cumulative: Tensor): Tensor
   return concat(rows, { axis: 2 });
 }
 
-/** The pairs of one block: column by column, so that no `[C, C, K]` tensor is held. */
+/** The pairs of one block of c tokens, each by itself: `[B, H, c, c]` from `[B, H, c, c, K]`. */
 function pairScores(queries: Tensor, keys: Tensor, cumulative: Tensor): Tensor {
-  const columns = Array.from({ length: queries.dimension(2) }, (_, j) => {
-    const difference = minimum(sub(cumulative, cumulative.slice(2, j, j + 1)), 0);
-    const weighted = mul(mul(queries, keys.slice(2, j, j + 1)), exp(difference));
-    return sum(weighted, { axis: -1, keepDims: true }); // [B, H, c, 1]
-  });
-  return concat(columns, { axis: 3 });
+  const [rows, columns] = [-2, -3]; // where a dimension of 1 makes rows and columns of the pairs
+  const difference = sub(cumulative.expandDims(rows), cumulative.expandDims(columns));
+  const pairs = mul(queries.expandDims(rows), keys.expandDims(columns));
+  return sum(mul(pairs, exp(minimum(difference, 0))), { axis: -1 });
 }

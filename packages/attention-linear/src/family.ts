@@ -1,4 +1,6 @@
 import { add, mul, rsqrt, square, sum, type Tensor, tensor, tidy } from "@x/tensor";
+import { assertOperandShapes } from "./checks";
+import { AttentionOptionError } from "./errors";
 import { gatedRecurrence } from "./gated-recurrence";
 import type { RecurrenceOptions, RecurrenceResult } from "./recurrence";
 
@@ -23,6 +25,7 @@ export interface RetentionOptions extends ScaledRecurrenceOptions {
  * arXiv 2307.08621, eq. 5 and 8).
  *
  * @param queries - `[B, T, H, K]`. @param keys - `[B, T, H, K]`. @param values - `[B, T, H, V]`.
+ * @throws {@link AttentionOptionError} when the decays are not one for each head, from 0 to 1.
  */
 export function retention(
   queries: Tensor,
@@ -30,9 +33,16 @@ export function retention(
   values: Tensor,
   { decays, scale, ...options }: RetentionOptions = {},
 ): RecurrenceResult {
+  assertOperandShapes("retention", queries, keys, values);
   return tidy(() => {
     const [batch = 0, time = 0, heads = 0] = queries.shape;
     const gammas = decays ?? Array.from({ length: heads }, (_, head) => 1 - 2 ** (-5 - head));
+    if (gammas.length !== heads || !gammas.every((gamma) => gamma > 0 && gamma <= 1)) {
+      throw new AttentionOptionError(
+        `retention: decays [${gammas.join(", ")}] do not fit; use ${heads}, above 0 and at most 1`,
+        { decays: gammas, heads },
+      );
+    }
     const logs = tensor(gammas.map(Math.log), [gammas.length], { device: queries.device });
     const logDecay = logs.broadcastTo([batch, time, heads]);
     const operands = { queries: scaled(queries, scale), keys, values, logDecay };

@@ -38,10 +38,12 @@ export interface FeatureMap {
   features(size: number): number;
   /** Features of `[..., size]`, as `[..., features(size)]`. Must not mix positions. */
   map(x: Tensor, role: FeatureRole): Tensor;
+  /** Whether no product of features is below 0, so that sums of weights cannot cancel. Default false. */
+  readonly isPositive?: boolean;
 }
 
 function elementwise(map: (x: Tensor) => Tensor): FeatureMap {
-  return { features: (size) => size, map };
+  return { features: (size) => size, map, isPositive: true };
 }
 
 /** `elu(x) + 1`, positive (Katharopoulos et al. 2020, arXiv 2006.16236, eq. 7). */
@@ -57,13 +59,13 @@ export const squaredRelu: FeatureMap = /* @__PURE__ */ elementwise((x) =>
   tidy(() => square(relu(x))),
 );
 
-/** `eˣ`, with `x` limited to ±60 so that sums of products stay finite in float32. */
+/** `eˣ`, with `x` limited to ±30 so that sums of products stay finite in float32. */
 export const expFeatures: FeatureMap = /* @__PURE__ */ elementwise((x) =>
-  tidy(() => exp(clip(x, -60, 60))),
+  tidy(() => exp(clip(x, -30, 30))),
 );
 
 /** `x` itself: attention without a nonlinearity. Its sums can be 0, so leave `normalize` off. */
-export const identityFeatures: FeatureMap = /* @__PURE__ */ elementwise((x) => mul(x, 1));
+export const identityFeatures: FeatureMap = { features: (size) => size, map: (x) => mul(x, 1) };
 
 /**
  * The Taylor expansion of `exp(q·k)` to second order, `1 + q·k + (q·k)²/2`, which is positive
@@ -81,6 +83,7 @@ export const taylorFeatures: FeatureMap = {
       const one = add(mul(scaled.slice(-1, 0, 1), 0), 1);
       return concat([one, scaled, mul(flat, Math.SQRT1_2)], { axis: -1 });
     }),
+  isPositive: true,
 };
 
 /**
@@ -104,6 +107,7 @@ export function dpfpFeatures({ nu = 1 }: { nu?: number } = {}): FeatureMap {
         });
         return concat(products, { axis: -1 });
       }),
+    isPositive: true,
   };
 }
 
@@ -151,9 +155,10 @@ export function favorFeatures({
         // A query's own factor cancels in the normalization; a key's would not.
         const shift =
           role === "query" ? max(exponent.detach(), { axis: -1, keepDims: true }) : undefined;
-        const stable = shift === undefined ? clip(exponent, -80, 80) : sub(exponent, shift);
+        const stable = shift === undefined ? clip(exponent, -60, 60) : sub(exponent, shift);
         return mul(exp(stable), 1 / Math.sqrt(features));
       }),
+    isPositive: true,
     dispose,
     [Symbol.dispose]: dispose,
   };
@@ -182,7 +187,7 @@ export function fourierFeatures({
         const waves = concat([sin(projected), cos(projected)], { axis: -1 });
         if (role === "query") return mul(waves, 1 / Math.sqrt(half));
         const halfNorm = mul(sum(square(scaled), { axis: -1, keepDims: true }), 0.5);
-        return mul(mul(waves, exp(clip(halfNorm, -80, 80))), 1 / Math.sqrt(half));
+        return mul(mul(waves, exp(clip(halfNorm, -60, 60))), 1 / Math.sqrt(half));
       }),
     dispose,
     [Symbol.dispose]: dispose,

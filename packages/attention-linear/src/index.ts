@@ -25,6 +25,13 @@ export {
   taylorFeatures,
 } from "./feature-map";
 export type {
+  LinearLanguageModelConfig,
+  LinearLanguageModelOptions,
+  LinearModelStep,
+  StepOptions,
+} from "./language-model/linear-language-model";
+export { LinearLanguageModel } from "./language-model/linear-language-model";
+export type {
   ForwardOptions,
   LinearAttentionKind,
   LinearAttentionLayerOptions,
@@ -36,4 +43,8 @@ export type { LinearAttentionOptions } from "./linear-attention";
 export { linearAttention } from "./linear-attention";
 export type { LshAttentionOptions } from "./lsh-attention";
 export { lshAttention } from "./lsh-attention";
+export type { LshHashOptions } from "./lsh-buckets";
+export { lshBuckets } from "./lsh-buckets";
 export type { RecurrenceForm, RecurrenceOptions, RecurrenceResult } from "./recurrence";
+export type { Remember, ResidualFunction, ReversibleBlock } from "./reversible";
+export { reversibleSequence } from "./reversible";

@@ -5,7 +5,9 @@ import {
   mul,
   neg,
   normal,
+  ones,
   reshape,
+  rmsNorm,
   ShapeError,
   sigmoid,
   softplus,
@@ -14,7 +16,7 @@ import {
 } from "@x/tensor";
 import { AttentionOptionError } from "./errors";
 import { deltaRule, gatedDeltaRule, gatedLinearAttention, retention } from "./family";
-import type { FeatureMap } from "./feature-map";
+import { eluPlusOne, type FeatureMap } from "./feature-map";
 import { linearAttention } from "./linear-attention";
 import type { RecurrenceOptions, RecurrenceResult } from "./recurrence";
 
@@ -54,6 +56,8 @@ export interface LinearAttentionParameters {
   readonly gate?: Tensor;
   /** `[H, dim]` for the delta rules. */
   readonly beta?: Tensor;
+  /** `[V]`, weight of the norm of each head's output, for all but `linear`. */
+  readonly norm?: Tensor;
 }
 
 /** Settings of a call of a layer. */
@@ -72,7 +76,8 @@ export interface LinearAttentionLayerResult {
 
 /**
  * A causal attention layer with a state of constant size: projections to heads, one of the
- * recurrences, and a projection back.
+ * recurrences, a norm of each head's output (RetNet, section 2.2; `linear`, whose outputs are averages
+ * of values, needs none), and a projection back.
  *
  * @example
  * ```ts
@@ -107,6 +112,13 @@ export class LinearAttention implements Disposable {
     this.parameters = this.#initialize();
   }
 
+  /** Sizes of the state of one sequence: `[H, K, V]`, or `[H, F, V + 1]` of `linear`, F features. */
+  get stateShape(): readonly number[] {
+    const { heads, keySize, valueSize, kind } = this.#options;
+    if (kind !== "linear") return [heads, keySize, valueSize];
+    return [heads, (this.#featureMap ?? eluPlusOne).features(keySize), valueSize + 1];
+  }
+
   /**
    * Runs the layer.
    *
@@ -126,7 +138,9 @@ export class LinearAttention implements Disposable {
     return tidy(() => {
       const { output, finalState } = this.#attend(x, parameters, recurrence);
       const [batch = 0, time = 0] = x.shape;
-      const joined = reshape(output, [batch, time, heads * this.#options.valueSize]);
+      const { norm } = parameters;
+      const normed = norm === undefined ? output : rmsNorm(output, norm);
+      const joined = reshape(normed, [batch, time, heads * this.#options.valueSize]);
       return { output: linear(joined, parameters.output), state: finalState };
     });
   }
@@ -199,6 +213,7 @@ export class LinearAttention implements Disposable {
       ...(kind === "gatedLinear" && { gate: weight(heads * keySize, dim) }),
       ...(kind === "gatedDelta" && { gate: weight(heads, dim) }),
       ...((kind === "delta" || kind === "gatedDelta") && { beta: weight(heads, dim) }),
+      ...(kind !== "linear" && { norm: keep(ones([valueSize], { device })) }),
     };
   }
 }

@@ -1,7 +1,9 @@
-import { add, concat, div, matmul, ones, type Tensor, tidy } from "@x/tensor";
+import { add, concat, div, less, ones, type Tensor, tidy, where } from "@x/tensor";
+import { bidirectionalSums } from "./bidirectional-sums";
+import { assertOperandShapes } from "./checks";
 import { eluPlusOne, type FeatureMap } from "./feature-map";
 import { gatedRecurrence } from "./gated-recurrence";
-import { assertOperandShapes, type RecurrenceOptions, type RecurrenceResult } from "./recurrence";
+import type { RecurrenceOptions, RecurrenceResult } from "./recurrence";
 
 /** Settings of {@link linearAttention}. */
 export interface LinearAttentionOptions extends RecurrenceOptions {
@@ -11,7 +13,10 @@ export interface LinearAttentionOptions extends RecurrenceOptions {
   readonly causal?: boolean;
   /** Whether outputs are divided by the sum of their weights. Default true. */
   readonly normalize?: boolean;
-  /** Added to the sum of the weights. Default 1e-6. */
+  /**
+   * Added to the sum of the weights, away from 0: with signed features the sum may be negative, or
+   * 0. Default 1e-6.
+   */
   readonly epsilon?: number;
 }
 
@@ -49,29 +54,21 @@ export function linearAttention(
     };
     const { output, finalState } = causal
       ? gatedRecurrence("linearAttention", operands, recurrence)
-      : bidirectional(operands.queries, operands.keys, operands.values, recurrence.initialState);
+      : bidirectionalSums("linearAttention", operands, recurrence);
     if (!normalize) return { output, finalState };
     const width = values.dimension(-1);
     const weights = output.slice(-1, width, width + 1);
-    return { output: div(output.slice(-1, 0, width), add(weights, epsilon)), finalState };
+    const divisor = featureMap.isPositive ? add(weights, epsilon) : awayFromZero(weights, epsilon);
+    return { output: div(output.slice(-1, 0, width), divisor), finalState };
   });
+}
+
+function awayFromZero(weights: Tensor, epsilon: number): Tensor {
+  return add(weights, where(less(weights, 0), -epsilon, epsilon));
 }
 
 /** A column of ones, whose weighted sum is the sum of the weights. */
 function withOnes(values: Tensor): Tensor {
   const column = ones([...values.shape.slice(0, -1), 1], { device: values.device });
   return concat([values, column], { axis: -1 });
-}
-
-function bidirectional(
-  queries: Tensor,
-  keys: Tensor,
-  values: Tensor,
-  initialState: Tensor | undefined,
-): RecurrenceResult {
-  const headsFirst = (tensor: Tensor) => tensor.permute([0, 2, 1, 3]);
-  const sums = matmul(headsFirst(keys).transpose(), headsFirst(values)); // [B, H, F, V]
-  const state = initialState === undefined ? sums : add(sums, initialState);
-  const output = matmul(headsFirst(queries), state);
-  return { output: output.permute([0, 2, 1, 3]), finalState: state };
 }

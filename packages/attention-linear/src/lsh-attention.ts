@@ -1,7 +1,6 @@
 import {
   add,
   concat,
-  div,
   equal,
   exp,
   greater,
@@ -11,9 +10,12 @@ import {
   logicalOr,
   logsumexp,
   matmul,
+  maximum,
   mod,
   mul,
+  notEqual,
   pad,
+  reshape,
   rsqrt,
   ShapeError,
   softmax,
@@ -25,21 +27,34 @@ import {
   tidy,
   where,
 } from "@x/tensor";
-import { AttentionOptionError } from "./errors";
-import { bucketsOf, type HashOptions, type SortedOrder, sortByBucket } from "./lsh-buckets";
+import {
+  assertHash,
+  type LshHashOptions,
+  lshBuckets,
+  paddedLength,
+  type SortedOrder,
+  sortByBucket,
+} from "./lsh-buckets";
 
 /** Settings of {@link lshAttention}. */
-export interface LshAttentionOptions {
+export interface LshAttentionOptions extends LshHashOptions {
   /** Tokens per chunk of the sorted sequence, and on average per bucket. Default 64. */
   readonly bucketSize?: number;
   /** Rounds of hashing. More find more of the true neighbours. Default 4. */
   readonly rounds?: number;
+  /** int32 `[B, H, rounds, T]` of {@link lshBuckets}, in place of hashing; `seed` has no use then. */
+  readonly buckets?: Tensor;
   /** Whether a token sees earlier ones only, by original position. Default true. */
   readonly causal?: boolean;
   /** Whether tokens of a chunk see each other across the border of their buckets. Default true. */
   readonly acrossBuckets?: boolean;
-  /** Chooses the rotations. */
-  readonly seed: number;
+  /**
+   * Whether a pair that meets in several rounds counts once in each, as in models that were trained
+   * so. Default false: it counts once.
+   */
+  readonly allowDuplicates?: boolean;
+  /** What scores are multiplied with. Default `1 / √D`. */
+  readonly scale?: number;
 }
 
 /** A score that only wins where there is no other. */
@@ -66,28 +81,35 @@ export function lshAttention(
   values: Tensor,
   options: LshAttentionOptions,
 ): Tensor {
-  const { bucketSize = 64, rounds = 4, causal = true, acrossBuckets = true, seed } = options;
-  assertOptions(sharedQueries, values, bucketSize, rounds);
+  const { bucketSize = 64, rounds = 4, buckets } = options;
+  assertOptions(sharedQueries, values, bucketSize, rounds, buckets);
   const [batch = 0, time = 0, heads = 0, size = 0] = sharedQueries.shape;
   if (sharedQueries.size === 0 || values.size === 0) return mul(values, 1);
   return tidy(() => {
-    const padded = Math.ceil(time / (2 * bucketSize)) * 2 * bucketSize;
+    const padded = paddedLength(time, bucketSize);
     const rows = batch * heads;
-    const flat = (tensor: Tensor) =>
-      pad(tensor.permute([0, 2, 1, 3]), [
-        [0, 0],
-        [0, 0],
-        [0, padded - time],
-        [0, 0],
-      ]).reshape([rows, padded, tensor.dimension(3)]);
-    const queries = flat(sharedQueries);
-    const hash: HashOptions = { rounds, bucketSize, seed, length: time };
-    const sorted = sortByBucket(bucketsOf(queries.detach(), hash), bucketSize);
-    const round = attendInChunks(queries, flat(values), sorted, {
-      ...hash,
+    const padding = [
+      [0, 0],
+      [0, 0],
+      [0, padded - time],
+    ];
+    const flat = (tensor: Tensor) => {
+      const long = pad(tensor.permute([0, 2, 1, 3]), [...padding, [0, 0]]);
+      return reshape(long, [rows, padded, tensor.dimension(3)]);
+    };
+    // Padding has a bucket of its own behind all others.
+    const found = buckets ?? lshBuckets(sharedQueries, options);
+    const hashed = pad(found, [[0, 0], ...padding], { value: padded / bucketSize });
+    const sorted = sortByBucket(reshape(hashed, [rows, rounds, padded]), bucketSize);
+    const { causal = true, acrossBuckets = true, allowDuplicates = false } = options;
+    const round = attendInChunks(flat(sharedQueries), flat(values), sorted, {
+      rounds,
+      bucketSize,
+      length: time,
       causal,
       acrossBuckets,
-      size,
+      allowDuplicates,
+      scale: options.scale ?? 1 / Math.sqrt(size),
     });
     const weights = softmax(round.logSumExp, { axis: 1 }); // over rounds, [N, R, P]
     const mixed = sum(mul(weights.expandDims(-1), round.output), { axis: 1 }); // [N, P, V]
@@ -103,6 +125,7 @@ function assertOptions(
   values: Tensor,
   bucketSize: number,
   rounds: number,
+  buckets: Tensor | undefined,
 ): void {
   const fits =
     sharedQueries.rank === 4 &&
@@ -114,18 +137,26 @@ function assertOptions(
       { shapes: [sharedQueries.shape, values.shape] },
     );
   }
-  if (!Number.isInteger(bucketSize) || bucketSize < 1 || !Number.isInteger(rounds) || rounds < 1) {
-    throw new AttentionOptionError(
-      `lshAttention: bucketSize ${bucketSize} and rounds ${rounds} must be integers of 1 or more`,
-      { bucketSize, rounds },
-    );
-  }
+  assertHash("lshAttention", bucketSize, rounds);
+  if (buckets === undefined) return;
+  const [batch = 0, time = 0, heads = 0] = sharedQueries.shape;
+  const expected = [batch, heads, rounds, time];
+  if (buckets.dtype === "int32" && buckets.shape.join() === expected.join()) return;
+  throw new ShapeError(
+    `lshAttention: buckets are ${buckets.dtype} [${buckets.shape.join(", ")}]; use int32 [${expected.join(", ")}]`,
+    { shape: buckets.shape, expected, dtype: buckets.dtype },
+  );
 }
 
-interface ChunkOptions extends HashOptions {
+interface ChunkOptions {
+  readonly rounds: number;
+  readonly bucketSize: number;
+  /** Tokens before padding. */
+  readonly length: number;
   readonly causal: boolean;
   readonly acrossBuckets: boolean;
-  readonly size: number;
+  readonly allowDuplicates: boolean;
+  readonly scale: number;
 }
 
 /** Each round's own attention, back in the original order: `[N, R, P, V]` and `[N, R, P]`. */
@@ -135,23 +166,23 @@ function attendInChunks(
   sorted: SortedOrder,
   options: ChunkOptions,
 ): { output: Tensor; logSumExp: Tensor } {
-  const { rounds, bucketSize, size } = options;
+  const { rounds, bucketSize, scale } = options;
   const [rows = 0, length = 0] = queries.shape;
   const chunks = length / bucketSize;
   const shape = (width: number) => [rows, rounds, chunks, bucketSize, width];
   const pick = (tensor: Tensor) => {
     const width = tensor.dimension(-1);
-    return take(tensor.reshape([rows * length, width]), sorted.rowIds).reshape(shape(width));
+    return take(reshape(tensor, [rows * length, width]), sorted.rowIds).reshape(shape(width));
   };
   const unit = mul(queries, rsqrt(add(sum(square(queries), { axis: -1, keepDims: true }), 1e-12)));
   const chunkQueries = pick(queries);
   const keys = withPrevious(pick(unit)); // [N, R, chunks, 2c, D]
-  const scores = div(matmul(chunkQueries, keys.transpose()), Math.sqrt(size));
+  const scores = mul(matmul(chunkQueries, keys.transpose()), scale);
   const masked = maskScores(scores, sorted, options);
   const logSumExp = logsumexp(masked, { axis: -1, keepDims: true });
   const output = matmul(exp(sub(masked, logSumExp)), withPrevious(pick(values)));
   const unsort = (tensor: Tensor, width: number) =>
-    take(tensor.reshape([rows * rounds * length, width]), sorted.inverseIds).reshape([
+    take(reshape(tensor, [rows * rounds * length, width]), sorted.inverseIds).reshape([
       rows,
       rounds,
       length,
@@ -170,43 +201,53 @@ function withPrevious(chunked: Tensor): Tensor {
   return concat([chunked, previous], { axis: 3 });
 }
 
-function maskScores(
-  scores: Tensor,
-  { positions, buckets, chunkOfToken, rowIds }: SortedOrder,
-  { causal, acrossBuckets, length }: ChunkOptions,
-): Tensor {
+function maskScores(scores: Tensor, sorted: SortedOrder, options: ChunkOptions): Tensor {
+  const { causal, acrossBuckets, allowDuplicates, length } = options;
   const pairs = (tensor: Tensor) => ({
     own: tensor.expandDims(-1), // [N, R, chunks, c, 1]
     other: withPrevious(tensor.expandDims(-1)).transpose(), // [N, R, chunks, 1, 2c]
   });
-  const position = pairs(positions);
+  const position = pairs(sorted.positions);
   const isSelf = equal(position.own, position.other);
   let isForbidden = logicalAnd(greater(position.other, length - 1), equal(isSelf, 0));
   if (causal) isForbidden = logicalOr(isForbidden, greater(position.other, position.own));
   if (!acrossBuckets) {
-    const bucket = pairs(buckets);
-    isForbidden = logicalOr(isForbidden, equal(equal(bucket.own, bucket.other), 0));
+    const bucket = pairs(sorted.buckets);
+    isForbidden = logicalOr(isForbidden, notEqual(bucket.own, bucket.other));
   }
-  const corrected = sub(scores, log(meetings(chunkOfToken, rowIds, positions.shape)));
+  // A forbidden pair may meet nowhere; its score is not used.
+  const corrected = allowDuplicates
+    ? scores
+    : sub(scores, log(maximum(meetings(sorted, acrossBuckets), 1)));
   return where(isForbidden, forbiddenScore, where(isSelf, fallbackScore, corrected));
 }
 
 /**
  * In how many rounds each pair of a chunk meets: the key lies in the query's chunk or the one before
- * it.
+ * it, and where buckets part, in its bucket.
  */
-function meetings(chunkOfToken: Tensor, rowIds: Tensor, chunked: readonly number[]): Tensor {
+function meetings(
+  { chunkOfToken, bucketOfToken, rowIds, positions }: SortedOrder,
+  acrossBuckets: boolean,
+): Tensor {
   const [rows = 0, length = 0, rounds = 0] = chunkOfToken.shape;
-  const chunks = chunked[2] ?? 1;
-  // Where each sorted token lies in every round: [N, R, chunks, c, R].
-  const table = chunkOfToken.reshape([rows * length, rounds]);
-  const places = take(table, rowIds).reshape([...chunked, rounds]);
-  const keyPlaces = withPrevious(places);
+  const chunks = positions.shape[2] ?? 1;
+  // What each sorted token has in every round, [N, R, chunks, c, R], and its chunk's neighbours.
+  const inRounds = (ofToken: Tensor) => {
+    const own = take(reshape(ofToken, [rows * length, rounds]), rowIds).reshape([
+      ...positions.shape,
+      rounds,
+    ]);
+    return { own, other: withPrevious(own) };
+  };
+  const places = inRounds(chunkOfToken);
+  const buckets = acrossBuckets ? undefined : inRounds(bucketOfToken);
+  const pairIn = ({ own, other }: { own: Tensor; other: Tensor }, round: number) =>
+    [own.slice(-1, round, round + 1), other.slice(-1, round, round + 1).transpose()] as const;
   const counts = Array.from({ length: rounds }, (_, round) => {
-    const own = places.slice(-1, round, round + 1); // [.., c, 1]
-    const other = keyPlaces.slice(-1, round, round + 1).transpose(); // [.., 1, 2c]
-    const behind = mod(sub(own, other), chunks);
-    return less(behind, 2);
+    const [own, other] = pairIn(places, round); // [.., c, 1], [.., 1, 2c]
+    const isNear = less(mod(sub(own, other), chunks), 2);
+    return buckets === undefined ? isNear : logicalAnd(isNear, equal(...pairIn(buckets, round)));
   });
   return counts.reduce((total, count) => add(total, count));
 }

@@ -5,8 +5,8 @@ import {
   argsort,
   cast,
   concat,
+  contiguous,
   div,
-  less,
   matmul,
   mul,
   neg,
@@ -14,37 +14,63 @@ import {
   sort,
   type Tensor,
   tensor,
-  where,
+  tidy,
+  zeros,
 } from "@x/tensor";
+import { AttentionOptionError } from "./errors";
 
-/** How tokens are hashed. */
-export interface HashOptions {
-  readonly rounds: number;
-  readonly bucketSize: number;
+/** How {@link lshBuckets} hashes. */
+export interface LshHashOptions {
+  /** Tokens per bucket, on average. Default 64. */
+  readonly bucketSize?: number;
+  /** Rounds of hashing. Default 4. */
+  readonly rounds?: number;
+  /** Chooses the rotations. */
   readonly seed: number;
-  /** Tokens before padding. */
-  readonly length: number;
+}
+
+/** Length to which T tokens are padded: chunks of `bucketSize`, an even number of them. */
+export function paddedLength(time: number, bucketSize: number): number {
+  return Math.ceil(time / (2 * bucketSize)) * 2 * bucketSize;
 }
 
 /**
- * Bucket of each token in each round, `argmax [xR; -xR]` (Andoni et al. 2015, arXiv 1509.02897).
- * Padding gets a bucket of its own behind all others.
+ * The bucket of each token in each round: `argmax [xR; -xR]`, R being random (Andoni et al. 2015,
+ * arXiv 1509.02897). Passed to `lshAttention` as `buckets`, they are used again as they are: by
+ * a layer that recomputes its forward pass, or on another device.
  *
- * @param x - `[N, P, D]`, padded.
- * @returns int32 `[N, R, P]`, from 0 to `P / bucketSize`.
+ * @param sharedQueries - float32 `[B, T, H, D]`.
+ * @returns int32 `[B, H, rounds, T]`, from 0 to the number of buckets, which is even.
+ * @throws {@link AttentionOptionError} when `bucketSize` or `rounds` is not an integer of 1 or more.
  */
-export function bucketsOf(x: Tensor, { rounds, bucketSize, seed, length }: HashOptions): Tensor {
-  const { device } = x;
-  const [, padded = 0, size = 0] = x.shape;
-  const count = padded / bucketSize;
-  const half = count / 2;
-  const rotations = tensor(normalNumbers(size * rounds * half, seed), [size, rounds * half], {
-    device,
+export function lshBuckets(
+  sharedQueries: Tensor,
+  { bucketSize = 64, rounds = 4, seed }: LshHashOptions,
+): Tensor {
+  assertHash("lshBuckets", bucketSize, rounds);
+  const { device } = sharedQueries;
+  const [batch = 0, time = 0, heads = 0, size = 0] = sharedQueries.shape;
+  if (sharedQueries.size === 0)
+    return zeros([batch, heads, rounds, time], { device, dtype: "int32" });
+  return tidy(() => {
+    const half = paddedLength(time, bucketSize) / bucketSize / 2;
+    const numbers = normalNumbers(size * rounds * half, seed);
+    const rotations = tensor(numbers, [size, rounds * half], { device });
+    const x = sharedQueries.detach().permute([0, 2, 1, 3]); // [B, H, T, D]
+    const rotated = matmul(x, rotations).reshape([batch, heads, time, rounds, half]);
+    const buckets = argmax(concat([rotated, neg(rotated)], { axis: -1 })); // [B, H, T, R]
+    return contiguous(buckets.permute([0, 1, 3, 2]));
   });
-  const rotated = matmul(x, rotations).reshape([x.dimension(0), padded, rounds, half]);
-  const buckets = argmax(concat([rotated, neg(rotated)], { axis: -1 })); // [N, P, R]
-  const isToken = less(arange(0, padded, 1, { device, dtype: "int32" }), length).expandDims(-1);
-  return where(isToken, buckets, count).permute([0, 2, 1]);
+}
+
+/** @throws {@link AttentionOptionError} unless both are integers of 1 or more. */
+export function assertHash(name: string, bucketSize: number, rounds: number): void {
+  const isCount = (value: number) => Number.isInteger(value) && value >= 1;
+  if (isCount(bucketSize) && isCount(rounds)) return;
+  throw new AttentionOptionError(
+    `${name}: bucketSize ${bucketSize} and rounds ${rounds} must be integers of 1 or more`,
+    { bucketSize, rounds },
+  );
 }
 
 /** The tokens of each round in the order of their buckets, in chunks of c: `[N, R, chunks, c]`. */
@@ -55,6 +81,8 @@ export interface SortedOrder {
   readonly buckets: Tensor;
   /** int32 `[N, P, R]`: in which chunk each token lies in each round, by original position. */
   readonly chunkOfToken: Tensor;
+  /** int32 `[N, P, R]`: its bucket in each round. */
+  readonly bucketOfToken: Tensor;
   /** int32: row of each sorted token in a table `[N · P, ·]`. */
   readonly rowIds: Tensor;
   /** int32 `[N, R, P]`: row of each original token in a table of sorted ones, `[N · R · P, ·]`. */
@@ -76,7 +104,14 @@ export function sortByBucket(buckets: Tensor, bucketSize: number): SortedOrder {
     positions: order.reshape(chunked),
     buckets: sortedBuckets.reshape(chunked),
     chunkOfToken: cast(div(inverse, bucketSize), "int32").permute([0, 2, 1]),
-    rowIds: add(order, sortedRows),
-    inverseIds: add(inverse, roundRows),
+    bucketOfToken: buckets.permute([0, 2, 1]),
+    rowIds: within(add(order, sortedRows), rows * length),
+    inverseIds: within(add(inverse, roundRows), rows * rounds * length),
   };
+}
+
+/** Says that indexes lie below `limit`, for devices where nobody can look. */
+function within(indexes: Tensor, limit: number): Tensor {
+  indexes.storage.setBounds({ minimum: 0, maximum: limit - 1 });
+  return indexes;
 }

@@ -1,5 +1,4 @@
-import { ShapeError, type Tensor } from "@x/tensor";
-import { AttentionOptionError } from "./errors";
+import type { Tensor } from "@x/tensor";
 
 /**
  * How a recurrence is computed. All three give the same result: `recurrent` goes token by token,
@@ -10,23 +9,42 @@ export type RecurrenceForm = "recurrent" | "chunked" | "parallel";
 
 /** Settings of every recurrence. */
 export interface RecurrenceOptions {
-  /** Default `chunked`; a single token goes through `recurrent` in any case. */
+  /**
+   * Default: `recurrent` on devices with a kernel for it (`wasm`), else `chunked`. Single tokens go
+   * through `recurrent` in any case.
+   */
   readonly form?: RecurrenceForm;
-  /** Tokens per chunk. Default 64. */
+  /**
+   * Tokens per chunk of the `chunked` form, and between two states that its backward pass computes
+   * again. Default 64.
+   */
   readonly chunkSize?: number;
-  /** `[B, H, K, V]`, the state after the tokens before. Default: zeros. */
+  /** `[B, H, K, V]` (`[S, H, K, V]` with `cuSeqlens`): the state after the tokens before. Default: zeros. */
   readonly initialState?: Tensor;
+  /**
+   * Sequences of different lengths, packed along T with B = 1: first token of each of the S
+   * sequences, and the end of the last. Each has a state of its own.
+   */
+  readonly cuSeqlens?: ArrayLike<number>;
+  /**
+   * `[B, T]`, 0 for padding: it leaves the state as it is, whatever it holds. Its output means
+   * nothing.
+   */
+  readonly mask?: Tensor;
 }
 
 /** What a recurrence gives. Dispose both. */
 export interface RecurrenceResult {
   /** `[B, T, H, V]`. */
   readonly output: Tensor;
-  /** `[B, H, K, V]`: pass it as `initialState` to continue with the next tokens. */
+  /**
+   * `[B, H, K, V]` (`[S, H, K, V]` with `cuSeqlens`): pass it as `initialState` to continue with the
+   * next tokens.
+   */
   readonly finalState: Tensor;
 }
 
-/** Operands with the heads before the time, as the computation wants them. */
+/** Operands with the heads before the time, as the chunked computation wants them. */
 export interface Operands {
   /** `[B, H, T, K]`. */
   readonly queries: Tensor;
@@ -46,34 +64,4 @@ export interface Operands {
 export interface Stretch {
   readonly output: Tensor;
   readonly state: Tensor;
-}
-
-/** @throws {ShapeError} unless the operands are `[B, T, H, K]`, `[B, T, H, K]`, `[B, T, H, V]`. */
-export function assertOperandShapes(
-  name: string,
-  queries: Tensor,
-  keys: Tensor,
-  values: Tensor,
-): void {
-  const [batch, time, heads, size] = queries.shape;
-  const fits =
-    queries.rank === 4 &&
-    keys.rank === 4 &&
-    values.rank === 4 &&
-    keys.shape.every((one, axis) => one === [batch, time, heads, size][axis]) &&
-    values.shape.slice(0, 3).every((one, axis) => one === [batch, time, heads][axis]);
-  if (fits) return;
-  const shapes = [queries, keys, values].map(({ shape }) => `[${shape.join(", ")}]`);
-  throw new ShapeError(
-    `${name}: shapes ${shapes.join(", ")} do not fit; use queries and keys [B, T, H, K], values [B, T, H, V]`,
-    { shapes: [queries.shape, keys.shape, values.shape] },
-  );
-}
-
-/** @throws {AttentionOptionError} unless `chunkSize` is a whole number of tokens. */
-export function assertChunkSize(name: string, chunkSize: number): void {
-  if (Number.isInteger(chunkSize) && chunkSize >= 1) return;
-  throw new AttentionOptionError(`${name}: chunkSize ${chunkSize} is not an integer of 1 or more`, {
-    chunkSize,
-  });
 }

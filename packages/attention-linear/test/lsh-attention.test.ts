@@ -6,11 +6,12 @@ import {
   normal,
   normalNumbers,
   sum,
+  type Tensor,
   tensor,
   tidy,
 } from "@x/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { lshAttention } from "../src/index";
+import { lshAttention, lshBuckets } from "../src/index";
 import { relativeError } from "./support/relative-error";
 
 /** Full attention with shared queries and keys, in float64: what enough rounds come near to. */
@@ -79,22 +80,78 @@ describe("lshAttention", () => {
     }
   });
 
-  it("comes nearer to full attention with every doubling of the rounds", () => {
-    const [time, size] = [256, 16];
-    const errors = [1, 2, 4, 8].map((rounds) => {
-      let total = 0;
+  it("comes nearer to full attention, and finds more of the true keys, with every doubling of the rounds", () => {
+    const [time, size, top] = [256, 16, 8];
+    const statistics = [1, 2, 4, 8].map((rounds) => {
+      let [error, found] = [0, 0];
       for (const seed of [1, 2, 3, 4]) {
         const queries = normalNumbers(time * size, seed).map((x) => x * 2.5);
         const values = normalNumbers(time * size, seed + 10);
+        const options = { bucketSize: 16, rounds, seed: seed + 20 };
         const expected = fullAttention(queries, values, time, size, size, true);
-        const actual = run(queries, values, time, { bucketSize: 16, rounds, seed: seed + 20 });
-        total += relativeError(actual, expected);
+        error += relativeError(run(queries, values, time, options), expected);
+        // With unit vectors as values, the output is the weights themselves.
+        const unit = Float32Array.from({ length: time * time }, (_, i) => +(i % (time + 1) === 0));
+        const weights = run(queries, unit, time, options);
+        const exact = fullAttention(queries, unit, time, size, time, true);
+        for (let i = top; i < time; i++) {
+          const row = exact.subarray(i * time, (i + 1) * time);
+          const best = [...row.keys()].sort((a, b) => row[b]! - row[a]!).slice(0, top);
+          found += best.filter((j) => weights[i * time + j]! > 0).length / top / (time - top) / 4;
+        }
       }
-      return total;
+      return { error, found };
     });
-    for (let index = 1; index < errors.length; index++) {
-      expect(errors[index]!).toBeLessThan(errors[index - 1]!);
+    for (const [index, { error, found }] of statistics.entries()) {
+      if (index === 0) continue;
+      expect(error).toBeLessThan(statistics[index - 1]!.error);
+      expect(found).toBeGreaterThan(statistics[index - 1]!.found);
     }
+    expect(statistics[3]!.found).toBeGreaterThan(0.85);
+  });
+
+  it("does not split the last bucket wrongly, and gives the same whatever the padding", () => {
+    const [time, size, bucketSize] = [70, 8, 8];
+    const queries = normalNumbers(time * size, 1);
+    const values = normalNumbers(time * size, 2);
+    tidy(() => {
+      // All in one bucket but the last 6, which share their chunk with padding.
+      const buckets = tensor(
+        Int32Array.from({ length: time }, (_, t) => (t < 64 ? 0 : 7)),
+        [1, 1, 1, time],
+        { device, dtype: "int32" },
+      );
+      const q = tensor(queries, [1, time, 1, size], { device });
+      const v = tensor(values, [1, time, 1, size], { device });
+      const options = { bucketSize, rounds: 1, seed: 1, buckets, causal: false };
+      const last = lshAttention(q, v, { ...options, acrossBuckets: false }).slice(1, 64, 70);
+      const alone = fullAttention(
+        queries.subarray(64 * size),
+        values.subarray(64 * size),
+        6,
+        size,
+        size,
+        false,
+      );
+      expect(relativeError(last.dataSync(), alone)).toBeLessThan(1e-5);
+    });
+  });
+
+  it("takes buckets that were computed before, and refuses others", () => {
+    const [time, size] = [50, 8];
+    tidy(() => {
+      const q = tensor(normalNumbers(2 * time * size, 1), [1, time, 2, size], { device });
+      const options = { bucketSize: 8, rounds: 3, seed: 5 };
+      const buckets = lshBuckets(q, options);
+      expect(buckets.shape).toEqual([1, 2, 3, time]);
+      const count = Math.max(...(buckets.dataSync() as Int32Array));
+      expect(count).toBeLessThan(8);
+      const again = lshAttention(q, q, { ...options, seed: 6, buckets }).dataSync();
+      expect(again).toEqual(lshAttention(q, q, options).dataSync());
+      const refused = () => lshAttention(q, q, { ...options, rounds: 2, buckets });
+      expect(refused).toThrow(/use int32 \[1, 2, 2, 50\]/);
+      expect(() => lshBuckets(q, { ...options, bucketSize: 0 })).toThrow(/integers of 1 or more/);
+    });
   });
 
   it("never looks ahead, whatever follows", () => {
@@ -106,6 +163,28 @@ describe("lshAttention", () => {
     const otherValues = values.map((x, index) => (index < kept * size ? x : 1e6));
     const after = run(queries, otherValues, time, options);
     expect([...after.slice(0, kept * size)]).toEqual([...before.slice(0, kept * size)]);
+  });
+
+  it("treats rows and heads apart, padded or not", () => {
+    for (const [batch, time] of [
+      [1, 48],
+      [2, 48],
+      [2, 50],
+    ] as const) {
+      tidy(() => {
+        const [q, v] = [1, 2].map((seed) => normal([batch, time, 3, 8], { device, seed }));
+        const options = { bucketSize: 8, rounds: 2, seed: 5 };
+        const whole = lshAttention(q!, v!, options);
+        for (const [row, head] of [
+          [0, 2],
+          [batch - 1, 0],
+        ] as const) {
+          const part = (one: Tensor) => one.slice(0, row, row + 1).slice(2, head, head + 1);
+          const alone = lshAttention(part(q!), part(v!), options).dataSync();
+          expect(relativeError(part(whole).dataSync(), alone)).toBeLessThan(1e-5);
+        }
+      });
+    }
   });
 
   it("gives padding no weight", () => {

@@ -29,6 +29,10 @@ export class AnswerHandler implements SequenceHandler {
     this.#context = context;
   }
 
+  begin({ request }: ScheduledRequest): void {
+    this.#context.task.start(request.numCachedTokens);
+  }
+
   rowsOf({ numLogitRows, request, numComputedTokens }: ScheduledRequest): LogitRows {
     const { options } = this.#context.task;
     const isPrompt = numComputedTokens < request.numPromptTokens;
@@ -37,8 +41,6 @@ export class AnswerHandler implements SequenceHandler {
   }
 
   choose({ entry, rows }: SequenceStep): readonly number[] {
-    const { task } = this.#context;
-    task.start(entry.request.numCachedTokens);
     const { request, numSamples, draftTokens } = entry;
     this.#notePromptLogprobs(entry, rows);
     if (numSamples === 0) return [];

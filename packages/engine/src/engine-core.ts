@@ -104,6 +104,7 @@ export class EngineCore {
     const startedAt = performance.now();
     this.#proposeDrafts();
     const output = this.scheduler.schedule();
+    for (const entry of output.scheduled) this.#live.get(entry.id)?.handler.begin?.(entry);
     let logits: Float32Array;
     try {
       using rows = this.runner.forward(output, (entry) => this.#rowsOf(entry));

@@ -247,8 +247,10 @@ export class Engine implements TextGenerator, Disposable {
     const id = String(this.#numRequests);
     const { structured, n } = options;
     const matchers = structured === undefined ? [] : this.#grammars.matchers(structured, n);
+    const mostTokens = options.maxTokens ?? this.maxModelLength - promptTokenIds.length;
     const answers = Array.from({ length: n }, (_, index) => {
-      const chooser = new TokenChooser(options, index, tokenizer, matchers[index]);
+      const constraint = matchers[index];
+      const chooser = new TokenChooser(options, { index, tokenizer, constraint, mostTokens });
       return new Answer(index === 0 ? id : `${id}#${index}`, index, options, tokenizer, chooser);
     });
     this.#numRequests++;

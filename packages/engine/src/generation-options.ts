@@ -32,7 +32,10 @@ export interface GenerationOptions extends SamplingOptions {
   readonly logprobs?: number | undefined;
   /** The same for the tokens of the prompt, which is then computed whole. Default: none. */
   readonly promptLogprobs?: number | undefined;
-  /** The form that the answer must have. Default: any. */
+  /**
+   * The form that the answer must have, and has before its tokens run out wherever that can be.
+   * Default: any.
+   */
   readonly structured?: StructuredOutput | undefined;
   /** Draft tokens by prompt look-up. Default: what the engine was made with. */
   readonly speculative?: boolean | undefined;

@@ -10,6 +10,8 @@ export interface SequenceStep {
 
 /** Who decides what a sequence's tokens are, and takes them. */
 export interface SequenceHandler {
+  /** Called when a step contains the sequence, before the model runs. */
+  begin?(entry: ScheduledRequest): void;
   /** Rows of logits that the sequence needs from a step. */
   rowsOf(entry: ScheduledRequest): LogitRows;
   /**

@@ -78,6 +78,21 @@ describe("structured generation", () => {
     await expectValid(real, sampleSchemas(12, 2));
   });
 
+  it("is whole before the tokens run out", async () => {
+    using engine = createEngine({ model });
+    const schema = { type: "array", items: { type: "array", items: { type: "string" } } };
+    for (let seed = 0; seed < 20; seed++) {
+      const { text, outputs, completionTokens } = await engine.generate("a", {
+        structured: { type: "json_schema", schema },
+        seed,
+        maxTokens: 3 + seed,
+      });
+      expect(outputs[0]?.finishReason).toBe("stop");
+      expect(completionTokens).toBeLessThanOrEqual(3 + seed);
+      expect(validatorOf(schema)(JSON.parse(text))).toBe(true);
+    }
+  });
+
   it("keeps to a pattern, a choice, or any JSON object", async () => {
     using engine = createEngine({ model });
     const generate = (structured: GenerationOptions["structured"], seed: number) =>
@@ -90,6 +105,9 @@ describe("structured generation", () => {
       expect(text).toMatch(/^([ab]+c{2,4}|\d\d:\d\d)$/);
       const choices = ["yes", "no", "yesterday"];
       expect(choices).toContain((await generate({ type: "choice", choices }, seed)).text);
+      const { text: object } = await generate({ type: "json_object" }, seed);
+      expect(JSON.parse(object)).toEqual(expect.any(Object));
+      expect(object).toMatch(/^\{/);
     }
   });
 

@@ -3,6 +3,10 @@
  *
  * @packageDocumentation
  */
+export {
+  LinearAttentionModel,
+  type LinearAttentionModelOptions,
+} from "./architectures/linear-attention";
 export { Llama } from "./architectures/llama";
 export { type LlamaConfig, readLlamaConfig } from "./architectures/llama-config";
 export {

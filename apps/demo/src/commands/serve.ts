@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createEngine } from "@x/engine";
 import { Command, Option } from "commander";
@@ -98,8 +99,10 @@ export function serveCommand(): Command {
 async function serve(options: ServeCommandOptions, command: Command): Promise<void> {
   const log = (line: string) => process.stderr.write(`${line}\n`);
   using model = await loadServedModel(options, command, log);
+  // Of a file, its name: clients need not know where it lies.
+  const modelNames = options.servedModelName ?? [basename(options.model, ".gguf")];
   const metrics = new PrometheusMetrics({
-    modelName: options.servedModelName?.[0] ?? options.model,
+    modelName: modelNames[0] ?? model.name,
     stats: () => engine.stats(),
   });
   const engine = createEngine({
@@ -121,7 +124,7 @@ async function serve(options: ServeCommandOptions, command: Command): Promise<vo
     const handler = createServerHandler({
       engine,
       metrics,
-      modelNames: options.servedModelName ?? [options.model],
+      modelNames,
       apiKey: options.apiKey,
       corsOrigins: options.corsOrigin,
       maxConcurrency: options.maxConcurrency,
@@ -143,6 +146,7 @@ async function serve(options: ServeCommandOptions, command: Command): Promise<vo
     await runUntilStopped(server, { drain, abort, graceMs: options.grace * 1000, log });
   } finally {
     engine.dispose();
+    await engine.idle();
   }
 }
 

@@ -119,13 +119,27 @@ describe("/metrics", () => {
     expect(sum("vllm:prefix_cache_hits_total")).toBe(cached);
     expect(sum("vllm:prefix_cache_queries_total")).toBeGreaterThan(cached);
 
+    // What a request waits, what its prompt takes and what its answer takes make up the whole.
+    const seconds = (phase: string) => sum(`vllm:request_${phase}_time_seconds_sum`);
+    expect(seconds("prefill")).toBeGreaterThan(0);
+    expect(seconds("queue") + seconds("inference")).toBeLessThanOrEqual(
+      sum("vllm:e2e_request_latency_seconds_sum"),
+    );
+    const idle = await server.post("/v1/completions", { prompt: "a".repeat(300), max_tokens: 1 });
+    await idle.text();
+    const later = await readMetrics(url);
+    const added = (phase: string) =>
+      total(later, `vllm:request_${phase}_time_seconds_sum`) - seconds(phase);
+    // Alone it waits for nothing: its time goes to its prompt.
+    expect(added("prefill")).toBeGreaterThan(added("queue"));
+
     const stats = server.engine.stats();
     expect(sum("vllm:spec_decode_num_drafts_total")).toBe(stats.speculation.numDrafts);
     expect(stats.speculation.numDrafts).toBeGreaterThan(0);
     expect(sum("vllm:spec_decode_num_accepted_tokens_total")).toBe(
       sum("vllm:spec_decode_num_accepted_tokens_per_pos_total"),
     );
-    expect(sum("vllm:iteration_tokens_total_sum")).toBe(stats.numScheduledTokens);
+    expect(total(later, "vllm:iteration_tokens_total_sum")).toBe(stats.numScheduledTokens);
     expect(sum("vllm:num_requests_running")).toBe(0);
     expect(sum("vllm:num_requests_waiting")).toBe(0);
     expect(sum("vllm:kv_cache_usage_perc")).toBe(0);

@@ -38,7 +38,11 @@ async function serve(...options: string[]) {
   running.stderr.setEncoding("utf8").on("data", (text) => {
     stderr += text;
   });
-  const [url] = (await once(createInterface(running.stdout), "line")) as [string];
+  const ended = once(running, "exit").then(() => Promise.reject(new Error(stderr)));
+  const [url] = (await Promise.race([once(createInterface(running.stdout), "line"), ended])) as [
+    string,
+  ];
+  ended.catch(() => {});
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   const complete = (body: object) =>
     fetch(`${url}/v1/completions`, {

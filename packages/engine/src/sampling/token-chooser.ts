@@ -7,12 +7,26 @@ import { positionLogprobs } from "./token-logprobs";
 
 /** Follows an answer that must have a form, and tells which tokens may come next. */
 export interface TokenConstraint {
-  /** Bit `id % 32` of word `id / 32` says whether the token may come next. */
-  fillMask(mask: Int32Array): void;
+  /**
+   * Bit `id % 32` of word `id / 32` says whether the token may come next, so that the answer can be
+   * whole in `remainingTokens` tokens, this one included and its end not.
+   */
+  fillMask(mask: Int32Array, remainingTokens: number): void;
   /** Notes a token that was chosen. */
   accept(tokenId: number): boolean;
   /** Whether nothing but the end can follow. */
   readonly isTerminated: boolean;
+}
+
+/** What a {@link TokenChooser} works with. */
+export interface TokenChooserContext {
+  /** Which answer of its request: it is drawn with `seed + index`. */
+  readonly index: number;
+  readonly tokenizer: Tokenizer;
+  /** The form of the answer. */
+  readonly constraint: TokenConstraint | undefined;
+  /** Tokens that the answer can have, its end included. */
+  readonly mostTokens: number;
 }
 
 /** A token that was chosen. */
@@ -30,6 +44,7 @@ export class TokenChooser {
   readonly constraint: TokenConstraint | undefined;
   readonly #options: ResolvedGenerationOptions;
   readonly #tokenizer: Tokenizer;
+  readonly #mostTokens: number;
   readonly #sampler: Sampler;
   readonly #badWords: BadWords;
   readonly #endTokenIds: readonly number[];
@@ -37,16 +52,9 @@ export class TokenChooser {
   readonly #mask: Int32Array | undefined;
   #logits = new Float32Array(0);
 
-  /**
-   * @param index - Which answer of its request: it is drawn with `seed + index`.
-   * @throws {InvalidArgumentError} when an option of the sampler is outside its range.
-   */
-  constructor(
-    options: ResolvedGenerationOptions,
-    index: number,
-    tokenizer: Tokenizer,
-    constraint: TokenConstraint | undefined,
-  ) {
+  /** @throws {InvalidArgumentError} when an option of the sampler is outside its range. */
+  constructor(options: ResolvedGenerationOptions, context: TokenChooserContext) {
+    const { index, tokenizer, constraint, mostTokens } = context;
     const { seed } = options.sampling;
     this.#options = options;
     this.#tokenizer = tokenizer;
@@ -57,6 +65,7 @@ export class TokenChooser {
     this.#badWords = new BadWords(options.badWords, tokenizer);
     this.#endTokenIds = [...tokenizer.eosTokenIds, ...options.stopTokenIds];
     this.constraint = constraint;
+    this.#mostTokens = mostTokens;
     this.#mask = constraint && new Int32Array(Math.ceil(tokenizer.vocabularySize / 32));
     this.#changesLogits =
       constraint !== undefined ||
@@ -74,7 +83,8 @@ export class TokenChooser {
    */
   choose(row: Float32Array, tokens: ArrayLike<number>, numPromptTokens: number): ChosenToken {
     const { logprobs: count } = this.#options;
-    const masked = this.#changesLogits ? this.#maskedCopy(row) : row;
+    const numOutputTokens = tokens.length - numPromptTokens;
+    const masked = this.#changesLogits ? this.#maskedCopy(row, numOutputTokens) : row;
     const raw = count === undefined ? undefined : masked === row ? row : masked.slice();
     if (this.#changesLogits) this.#adjust(masked, tokens, numPromptTokens);
     const tokenId = this.#sampler.sample(masked);
@@ -86,13 +96,13 @@ export class TokenChooser {
     return { tokenId, logprobs };
   }
 
-  #maskedCopy(row: Float32Array): Float32Array {
+  #maskedCopy(row: Float32Array, numOutputTokens: number): Float32Array {
     if (this.#logits.length !== row.length) this.#logits = new Float32Array(row.length);
     const logits = this.#logits;
     logits.set(row);
     if (this.constraint === undefined || this.#mask === undefined) return logits;
     const mask = this.#mask;
-    this.constraint.fillMask(mask);
+    this.constraint.fillMask(mask, this.#mostTokens - numOutputTokens - 1);
     for (let id = 0; id < logits.length; id++) {
       // Logits beyond the vocabulary are padding: no bit is set for them.
       const isAllowed = ((mask[id >> 5] ?? 0) >>> (id & 31)) & 1;

@@ -200,21 +200,24 @@ export class Automaton {
     const key = sets.map((set) => set.key).join(";");
     const known = this.#partitions.get(key);
     if (known !== undefined) return known;
-    const classOfByte = new Uint16Array(256);
+    const classOfByte = new Uint32Array(256);
     const members: (readonly number[])[] = [[]];
-    const classOfMembers = new Map<string, number>();
-    for (let byte = 0; byte < 256; byte += 1) {
-      const own = sets.flatMap((set, index) => (set.has(byte) ? [index] : []));
-      if (own.length === 0) continue;
-      const ownKey = own.join();
-      let byteClass = classOfMembers.get(ownKey);
-      if (byteClass === undefined) {
-        byteClass = members.push(own) - 1;
-        classOfMembers.set(ownKey, byteClass);
+    let bytes = ByteSet.none;
+    for (const [index, set] of sets.entries()) {
+      bytes = bytes.union(set);
+      // Each class splits into what lies in the set and what does not.
+      const split = new Map<number, number>();
+      for (let byte = 0; byte < 256; byte += 1) {
+        if (!set.has(byte)) continue;
+        const before = classOfByte[byte] as number;
+        let after = split.get(before);
+        if (after === undefined) {
+          after = members.push([...(members[before] ?? []), index]) - 1;
+          split.set(before, after);
+        }
+        classOfByte[byte] = after;
       }
-      classOfByte[byte] = byteClass;
     }
-    const bytes = ByteSet.from((byte) => classOfByte[byte] !== 0);
     const made = { classOfByte, members, bytes };
     this.#partitions.set(key, made);
     return made;

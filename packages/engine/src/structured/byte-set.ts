@@ -12,26 +12,24 @@ export class ByteSet {
     this.key = words.join();
   }
 
-  /** The bytes from `low` to `high`, both included. */
-  static range(low: number, high: number): ByteSet {
-    return ByteSet.from((byte) => byte >= low && byte <= high);
+  /** One byte. */
+  static single(byte: number): ByteSet {
+    singles[byte] ??= ByteSet.of([byte]);
+    return singles[byte];
   }
 
-  /** The bytes for which `includes` holds. */
-  static from(includes: (byte: number) => boolean): ByteSet {
+  /** The bytes from `low` to `high`, both included. */
+  static range(low: number, high: number): ByteSet {
     const words = new Uint32Array(8);
-    for (let byte = 0; byte < 256; byte += 1) {
-      if (includes(byte)) {
-        words[byte >> 5] = ((words[byte >> 5] as number) | (1 << (byte & 31))) >>> 0;
-      }
-    }
+    for (let byte = low; byte <= high; byte += 1) addTo(words, byte);
     return new ByteSet(words);
   }
 
   /** These bytes. */
   static of(bytes: Iterable<number>): ByteSet {
-    const members = new Set(bytes);
-    return ByteSet.from((byte) => members.has(byte));
+    const words = new Uint32Array(8);
+    for (const byte of bytes) addTo(words, byte);
+    return new ByteSet(words);
   }
 
   get isEmpty(): boolean {
@@ -61,4 +59,11 @@ export class ByteSet {
       if (this.has(byte)) yield byte;
     }
   }
+}
+
+/** Most sets are of one byte. */
+const singles: ByteSet[] = [];
+
+function addTo(words: Uint32Array, byte: number): void {
+  words[byte >> 5] = (words[byte >> 5] as number) | (1 << (byte & 31));
 }

@@ -37,6 +37,18 @@ export function character(
   );
 }
 
+const sharedAnyCharacter = new Map<CharacterEncoding, Expression>();
+
+/** Any character, as {@link character} writes it. The same object in every grammar. */
+export function anyCharacter(encoding: CharacterEncoding): Expression {
+  let any = sharedAnyCharacter.get(encoding);
+  if (any === undefined) {
+    any = character(new ExpressionFactory(), anyCodePoint, encoding);
+    sharedAnyCharacter.set(encoding, any);
+  }
+  return any;
+}
+
 let sharedJsonCharacter: Expression | undefined;
 
 /**
@@ -51,7 +63,7 @@ export function anyJsonCharacter(): Expression {
 function makeJsonCharacter(): Expression {
   const factory = new ExpressionFactory();
   const oneOf = (characters: string) =>
-    factory.bytes(ByteSet.from((byte) => characters.includes(String.fromCharCode(byte))));
+    factory.bytes(ByteSet.of(new TextEncoder().encode(characters)));
   const hex = oneOf("0123456789abcdefABCDEF");
   const twoHex = factory.sequence(hex, hex);
   const d = oneOf("dD");

@@ -1,16 +1,9 @@
 import { Automaton } from "./automaton";
 import { ByteSet } from "./byte-set";
 import type { Configuration } from "./configuration";
-import { InvalidGrammarError } from "./errors";
 import type { Expression } from "./expression";
 import { type ExpressionFactory, never } from "./expression-factory";
 import { type TableBlueprint, TransitionTable } from "./transition-table";
-
-/** States that a combination may have: a fraction of a second to make. */
-const maxStates = 20_000;
-
-/** Pairs of configurations that may be looked at in expanding them. */
-const maxFrames = 2_000_000;
 
 type Side = Configuration | undefined;
 
@@ -50,18 +43,21 @@ export function difference(
   return combine(factory, left, right, "difference");
 }
 
-/** Whether `expression`, which may not have rules, matches `bytes`. */
-export function matches(
+/** A function that says whether `expression`, which may not have rules, matches a text. */
+export function matcherOf(
   factory: ExpressionFactory,
   expression: Expression,
-  bytes: Uint8Array,
-): boolean {
+): (text: string) => boolean {
   const automaton = new Automaton(factory);
-  let configuration: Configuration | undefined = automaton.start(expression);
-  for (const byte of bytes) {
-    configuration = configuration && automaton.step(configuration, byte);
-  }
-  return configuration !== undefined && automaton.stateOf(configuration).accepts;
+  const encoder = new TextEncoder();
+  return (text) => {
+    let configuration: Configuration | undefined = automaton.start(expression);
+    for (const byte of encoder.encode(text)) {
+      configuration = automaton.step(configuration, byte);
+      if (configuration === undefined) return false;
+    }
+    return automaton.stateOf(configuration).accepts;
+  };
 }
 
 /** The product of two automata, without the states from which no end can be reached. */
@@ -75,18 +71,11 @@ function combine(
   const end = automaton.start(factory.sequence());
   const states: PairState[] = [];
   const numbers = new Map<string, number>();
-  let frames = 0;
   const numberOf = (left: Configuration, right: Side): number => {
     const key = `${left.id},${right?.id ?? ""}`;
     const known = numbers.get(key);
     if (known !== undefined) return known;
-    frames += left.frames.length + (right?.frames.length ?? 0);
-    if (states.length >= maxStates || frames > maxFrames) {
-      throw new InvalidGrammarError(
-        `patterns, lengths, ranges or names that hold together take more than ${maxStates} states; use smaller bounds or simpler patterns`,
-        { limit: maxStates },
-      );
-    }
+    factory.countState(left.frames.length + (right?.frames.length ?? 0));
     const number = states.push({ left, right, accepts: false, edges: [], sources: [] }) - 1;
     numbers.set(key, number);
     return number;
@@ -125,7 +114,7 @@ function jointSteps(
   for (let byte = 0; byte < 256; byte += 1) {
     const leftClass = leftClasses[byte] as number;
     if (leftClass === 0) continue;
-    const pair = leftClass * 512 + (rightClasses?.[byte] ?? 0);
+    const pair = leftClass * 2 ** 20 + (rightClasses?.[byte] ?? 0);
     const list = bytesOfPair.get(pair);
     if (list === undefined) bytesOfPair.set(pair, [byte]);
     else list.push(byte);

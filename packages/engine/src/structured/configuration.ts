@@ -15,6 +15,8 @@ export class Configuration {
   readonly accepts: boolean;
   /** Longest chain of frames below this. */
   readonly depth: number;
+  /** Fewest bytes that lead to an end. */
+  readonly distance: number;
   /** This configuration's own {@link Frame}s on top of it, by expression. */
   readonly pushed = new Map<Expression, Configuration>();
   /** What can come next; found when first needed. */
@@ -26,6 +28,10 @@ export class Configuration {
     this.frames = frames;
     this.accepts = accepts;
     this.depth = frames.reduce((depth, { next }) => Math.max(depth, next.depth + 1), 0);
+    this.distance = frames.reduce(
+      (least, { expression, next }) => Math.min(least, expression.shortest + next.distance),
+      accepts ? 0 : Number.POSITIVE_INFINITY,
+    );
   }
 }
 
@@ -52,7 +58,7 @@ export interface State {
 /** Bytes put into classes: those that lie in the same sets are alike. */
 export interface BytePartition {
   /** Class of each byte; class 0 lies in no set. */
-  readonly classOfByte: Uint16Array;
+  readonly classOfByte: Uint32Array;
   /** Sets, by number, that the bytes of a class lie in. */
   readonly members: readonly (readonly number[])[];
   /** The bytes of all sets. */

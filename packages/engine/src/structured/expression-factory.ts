@@ -4,14 +4,28 @@ import type {
   AlternationExpression,
   EmptyExpression,
   Expression,
-  RepetitionExpression,
   RuleExpression,
   TableExpression,
 } from "./expression";
+import {
+  heightOf,
+  largest,
+  lengthOf,
+  repetitionHeight,
+  repetitionLength,
+  smallest,
+  sum,
+} from "./expression-measures";
 import type { TransitionTable } from "./transition-table";
 
 /** Expressions that one grammar may have; each is some hundred bytes. */
 const maxExpressions = 300_000;
+
+/** States of automata that one grammar may have to combine: a fraction of a second's work. */
+const maxCombinedStates = 20_000;
+
+/** Frames of their configurations. */
+const maxCombinedFrames = 200_000;
 
 let lastId = 0;
 function nextId(): number {
@@ -31,6 +45,7 @@ export const empty: EmptyExpression = {
   size: 0,
   width: 0,
   height: 0,
+  shortest: 0,
 };
 
 /** No text at all. */
@@ -45,6 +60,7 @@ export const never: AlternationExpression = {
   size: 0,
   width: 0,
   height: Number.POSITIVE_INFINITY,
+  shortest: Number.POSITIVE_INFINITY,
 };
 
 /**
@@ -56,6 +72,8 @@ export class ExpressionFactory {
   /** What counts against the limit; nothing any more once the grammar is complete. */
   #all: Expression[] | undefined = [];
   readonly #nonEmpty = new Map<Expression, Expression>();
+  #combinedStates = 0;
+  #combinedFrames = 0;
 
   /** One byte out of `bytes`. */
   bytes(bytes: ByteSet): Expression {
@@ -70,6 +88,7 @@ export class ExpressionFactory {
       size: 1,
       width: 1,
       height: 0,
+      shortest: 1,
     }));
   }
 
@@ -80,7 +99,7 @@ export class ExpressionFactory {
 
   /** These bytes, one after the other. */
   literalBytes(bytes: Uint8Array): Expression {
-    return this.sequence(...Array.from(bytes, (byte) => this.bytes(ByteSet.range(byte, byte))));
+    return this.sequence(...Array.from(bytes, (byte) => this.bytes(ByteSet.single(byte))));
   }
 
   /** One after the other. */
@@ -117,6 +136,7 @@ export class ExpressionFactory {
         size: sum(flat.map(({ size }) => size)),
         width: areApart ? largest(widths) : sum(widths),
         height: smallest(flat.map(({ height }) => height)),
+        shortest: smallest(flat.map(({ shortest }) => shortest)),
       };
     });
   }
@@ -150,6 +170,7 @@ export class ExpressionFactory {
         size: body.size * rounds,
         width: body.isPrefixFree ? body.width : body.size * rounds,
         height: repetitionHeight(body, min),
+        shortest: repetitionLength(body, min),
       };
     });
   }
@@ -166,6 +187,7 @@ export class ExpressionFactory {
       size: 1,
       width: 1,
       height: Number.POSITIVE_INFINITY,
+      shortest: Number.POSITIVE_INFINITY,
     };
     this.#register(rule);
     return rule;
@@ -177,7 +199,11 @@ export class ExpressionFactory {
   }
 
   /** A state of `table`. Its edges are not part of the expression, but looked up in the table. */
-  tableState(table: TransitionTable, state: number, first: ByteSet): TableExpression {
+  tableState(
+    table: TransitionTable,
+    state: number,
+    { first, shortest }: Pick<TableExpression, "first" | "shortest">,
+  ): TableExpression {
     const { accepts, edges } = table.states[state] as (typeof table.states)[number];
     const expression: TableExpression = {
       kind: "table",
@@ -190,9 +216,26 @@ export class ExpressionFactory {
       size: table.states.length,
       width: 1,
       height: accepts && edges.length === 0 ? 0 : 1,
+      shortest,
     };
     this.#register(expression);
     return expression;
+  }
+
+  /**
+   * Counts a state of a combined automaton.
+   *
+   * @throws {InvalidGrammarError} when they become too many.
+   */
+  countState(frames: number): void {
+    this.#combinedStates += 1;
+    this.#combinedFrames += frames;
+    if (this.#combinedStates > maxCombinedStates || this.#combinedFrames > maxCombinedFrames) {
+      throw new InvalidGrammarError(
+        `patterns, lengths, ranges or names that hold together take more than ${maxCombinedStates} states; use smaller bounds or simpler patterns`,
+        { limit: maxCombinedStates },
+      );
+    }
   }
 
   /**
@@ -220,7 +263,7 @@ export class ExpressionFactory {
   }
 
   /**
-   * Computes `height` of all expressions, now that every rule has a body. What is made from here on
+   * Computes `height` and `shortest` of all expressions, now that every rule has a body. What is made from here on
    * are rounds of counted repetitions, as a text goes through them.
    */
   complete(): void {
@@ -230,8 +273,11 @@ export class ExpressionFactory {
       isSettled = true;
       for (const expression of all) {
         const height = heightOf(expression);
-        if (height < expression.height) {
-          (expression as Writable<Expression>).height = height;
+        const shortest = lengthOf(expression);
+        if (height < expression.height || shortest < expression.shortest) {
+          const own = expression as Writable<Expression>;
+          own.height = height;
+          own.shortest = shortest;
           isSettled = false;
         }
       }
@@ -263,6 +309,7 @@ export class ExpressionFactory {
           ? Math.max(head.width, tail.width)
           : head.width + (partsUniquely ? tail.width : tail.size),
         height: Math.max(1 + head.height, tail.height),
+        shortest: head.shortest + tail.shortest,
       };
     });
   }
@@ -271,7 +318,9 @@ export class ExpressionFactory {
     const flat = new Set<Expression>();
     let bytes = ByteSet.none;
     for (const option of options) {
-      const isList = option.kind === "alternation" && !option.isCharacter;
+      // Long lists stay as they are, or a chain of them would take quadratic time.
+      const isList =
+        option.kind === "alternation" && !option.isCharacter && option.options.length <= 8;
       const parts = isList ? option.options : [option];
       for (const part of parts) {
         if (part.kind === "bytes") bytes = bytes.union(part.bytes);
@@ -324,40 +373,4 @@ export class ExpressionFactory {
     }
     this.#all.push(expression);
   }
-}
-
-function heightOf(expression: Expression): number {
-  switch (expression.kind) {
-    case "sequence":
-      return Math.max(1 + expression.head.height, expression.tail.height);
-    case "alternation":
-      return smallest(expression.options.map(({ height }) => height));
-    case "repetition":
-      return repetitionHeight(expression.body, expression.min);
-    case "rule":
-      return expression.body?.height ?? Number.POSITIVE_INFINITY;
-    case "empty":
-    case "bytes":
-    case "table":
-      return expression.height;
-    default:
-      return expression satisfies never;
-  }
-}
-
-function repetitionHeight(body: RepetitionExpression["body"], min: number): number {
-  return min === 0 ? 0 : 1 + body.height;
-}
-
-// Spreading thousands of values into Math.min would overflow the stack.
-function smallest(values: readonly number[]): number {
-  return values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
-}
-
-function largest(values: readonly number[]): number {
-  return values.reduce((most, value) => Math.max(most, value), 0);
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

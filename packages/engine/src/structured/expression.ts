@@ -16,6 +16,8 @@ interface ExpressionBase {
   readonly width: number;
   /** Least depth of the stack on which a match can be completed; `Infinity` when there is none. */
   readonly height: number;
+  /** Bytes of the shortest match; `Infinity` when there is none. */
+  readonly shortest: number;
 }
 
 /** The empty text. */
@@ -24,13 +26,13 @@ export interface EmptyExpression extends ExpressionBase {
 }
 
 /** One byte out of a set. */
-export interface BytesExpression extends ExpressionBase {
+interface BytesExpression extends ExpressionBase {
   readonly kind: "bytes";
   readonly bytes: ByteSet;
 }
 
 /** One after the other. */
-export interface SequenceExpression extends ExpressionBase {
+interface SequenceExpression extends ExpressionBase {
   readonly kind: "sequence";
   readonly head: Expression;
   readonly tail: Expression;

@@ -63,6 +63,14 @@ export class GrammarMatcher {
   }
 
   /**
+   * Fewest bytes that make the text whole. As each byte is a token, so many tokens suffice; usually
+   * fewer do.
+   */
+  get bytesToEnd(): number {
+    return this.#hasEnded ? 0 : this.#configuration.distance;
+  }
+
+  /**
    * Writes which tokens may come next: bit `id & 31` of word `id >> 5`. End tokens are among them
    * where the text may end, and are the only ones when it has ended.
    *
@@ -70,9 +78,12 @@ export class GrammarMatcher {
    * leads on, so at least one token is allowed as long as the vocabulary has all bytes as tokens.
    *
    * @param mask - `[ceil(vocabulary.size / 32)]`; what was in it is lost.
-   * @throws {OutOfRangeError} when it has another length.
+   * @param remainingTokens - How many tokens may still come, this one included and the end token
+   *   not. Tokens are then left out after which the text could not end in time, so it is whole
+   *   before they run out. Default: no limit. Without effect when {@link bytesToEnd} is more.
+   * @throws {OutOfRangeError} when the mask has another length.
    */
-  fillMask(mask: Int32Array): void {
+  fillMask(mask: Int32Array, remainingTokens = Number.POSITIVE_INFINITY): void {
     const words = Math.ceil(this.#vocabulary.size / 32);
     if (mask.length !== words) {
       throw new OutOfRangeError(
@@ -81,7 +92,7 @@ export class GrammarMatcher {
       );
     }
     if (this.#hasEnded) mask.fill(0);
-    else this.#masks.fill(mask, this.#configuration);
+    else this.#masks.fill(mask, this.#configuration, this.#limit(remainingTokens));
     if (this.#hasEnded || this.isComplete) {
       for (const id of this.#vocabulary.eosTokenIds) {
         mask[id >> 5] = (mask[id >> 5] as number) | (1 << (id & 31));
@@ -108,11 +119,17 @@ export class GrammarMatcher {
   /**
    * How many of `tokenIds`, such as a speculative draft, may come next one after the other. Nothing
    * changes.
+   *
+   * @param remainingTokens - As of {@link fillMask}, before the first of them.
    */
-  acceptablePrefix(tokenIds: ArrayLike<number>): number {
+  acceptablePrefix(
+    tokenIds: ArrayLike<number>,
+    remainingTokens = Number.POSITIVE_INFINITY,
+  ): number {
     const ahead = this.fork();
     for (let length = 0; length < tokenIds.length; length += 1) {
-      if (!ahead.accept(tokenIds[length] as number)) return length;
+      const limit = ahead.#limit(remainingTokens - length);
+      if (!ahead.accept(tokenIds[length] as number) || ahead.bytesToEnd > limit) return length;
     }
     return tokenIds.length;
   }
@@ -123,6 +140,11 @@ export class GrammarMatcher {
     fork.#configuration = this.#configuration;
     fork.#hasEnded = this.#hasEnded;
     return fork;
+  }
+
+  /** Bytes that the next token may leave to the end. */
+  #limit(remainingTokens: number): number {
+    return remainingTokens < this.bytesToEnd ? Number.POSITIVE_INFINITY : remainingTokens - 1;
   }
 
   #after(start: Configuration, tokenId: number): Configuration | undefined {

@@ -33,10 +33,7 @@ function fromPrefixes(
   }
   for (const [byte, list] of byByte) {
     options.push(
-      factory.sequence(
-        factory.bytes(ByteSet.range(byte, byte)),
-        fromPrefixes(factory, list, end + 1),
-      ),
+      factory.sequence(factory.bytes(ByteSet.single(byte)), fromPrefixes(factory, list, end + 1)),
     );
   }
   return factory.sequence(

@@ -1,5 +1,5 @@
 import { type AST, RegExpParser, RegExpSyntaxError } from "@eslint-community/regexpp";
-import { type CharacterEncoding, character } from "./character-encoding";
+import { anyCharacter, type CharacterEncoding, character } from "./character-encoding";
 import {
   anyCodePoint,
   type CodePointSet,
@@ -44,7 +44,7 @@ export function fromPattern(
   { encoding, match }: PatternOptions,
 ): Expression {
   const translator = new PatternTranslator(factory, pattern, encoding);
-  const any = factory.repetition(character(factory, anyCodePoint, encoding), 0);
+  const any = factory.repetition(anyCharacter(encoding), 0);
   const expression = factory.alternation(
     ...translator.translate().map(({ body, atStart, atEnd }) => {
       if (match === "whole") return body;

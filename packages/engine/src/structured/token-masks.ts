@@ -10,6 +10,17 @@ const maxCachedBytes = 8 * 2 ** 20;
 /** Near the deepest stack, where repetitions are not alike any more. */
 const maxTableDepth = 900;
 
+/** Bytes of the longest character: a pair of JSON escapes. */
+const maxCharacterBytes = 12;
+
+/** What is kept of a configuration. */
+interface CachedMask {
+  /** A mask of ids, or the ids themselves where they are few. */
+  readonly tokens: Int32Array | Uint32Array;
+  /** Bytes that any of the tokens leaves to an end, or more. */
+  readonly farthest: number;
+}
+
 /** Tables of repetitions, for as long as their expression and the vocabulary live. */
 const tables = new WeakMap<TokenVocabulary, WeakMap<Expression, RepetitionTable>>();
 
@@ -19,9 +30,12 @@ export class TokenMasks {
   readonly #vocabulary: TokenVocabulary;
   readonly #words: number;
   readonly #path: Configuration[] = [];
-  /** Masks of ids, or the ids themselves where they are few. */
-  readonly #cache = new Map<Configuration, Int32Array | Uint32Array>();
+  readonly #cache = new Map<Configuration, CachedMask>();
   #cachedBytes = 0;
+  /** Tokens that leave more bytes than this to an end are left out. */
+  #limit = Number.POSITIVE_INFINITY;
+  /** Bytes that the tokens so far leave to an end, at most. */
+  #farthest = 0;
 
   constructor(automaton: Automaton, vocabulary: TokenVocabulary) {
     this.#automaton = automaton;
@@ -29,21 +43,30 @@ export class TokenMasks {
     this.#words = Math.ceil(vocabulary.size / 32);
   }
 
-  /** Writes the tokens that may follow `configuration`, without those that end the text. */
-  fill(mask: Int32Array, configuration: Configuration): void {
+  /**
+   * Writes the tokens that may follow `configuration`, without those that end the text.
+   *
+   * @param limit - Tokens are left out that leave more than so many bytes to an end.
+   */
+  fill(mask: Int32Array, configuration: Configuration, limit: number): void {
     const known = this.#cache.get(configuration);
-    if (known instanceof Int32Array) {
-      mask.set(known);
-      return;
-    }
-    mask.fill(0);
-    if (known !== undefined) {
-      for (const id of known) setBit(mask, id);
+    if (known !== undefined && known.farthest <= limit) {
+      copyTo(mask, known.tokens);
       return;
     }
     if (this.#automaton.trim()) this.#forget();
-    this.#compute(mask, configuration);
-    this.#remember(configuration, mask);
+    if (known === undefined) {
+      this.#farthest = 0;
+      mask.fill(0);
+      this.#compute(mask, configuration);
+      this.#remember(configuration, mask);
+      if (this.#farthest <= limit) return;
+    }
+    mask.fill(0);
+    this.#limit = limit;
+    this.#path[0] = configuration;
+    this.#walk(mask, 1, this.#vocabulary.tree.bytes.length);
+    this.#limit = Number.POSITIVE_INFINITY;
   }
 
   #compute(mask: Int32Array, configuration: Configuration): void {
@@ -71,6 +94,9 @@ export class TokenMasks {
     const table = this.#tableOf(repetition);
     const { tree } = this.#vocabulary;
     table.addTokens(mask, repetition.max);
+    // A token that stops within a round has the rest of it before it, besides what there is now.
+    const round = maxCharacterBytes * (repetition.body.size + 1);
+    this.#farthest = Math.max(this.#farthest, repetition.shortest + next.distance + round);
     for (const byte of this.#automaton.stateOf(next).partition.bytes) {
       const exits = table.exits.get(byte);
       const to = exits && this.#automaton.step(next, byte);
@@ -78,7 +104,7 @@ export class TokenMasks {
       for (const { node, rounds } of exits ?? []) {
         if (rounds < repetition.min || rounds > repetition.max) continue;
         this.#path[tree.depths[node] as number] = to;
-        this.#addTokens(mask, node);
+        this.#addTokens(mask, node, to);
         this.#walk(mask, node + 1, tree.ends[node] as number);
       }
     }
@@ -96,16 +122,19 @@ export class TokenMasks {
         node = ends[node] as number;
       } else {
         path[depth] = to;
-        this.#addTokens(mask, node);
+        this.#addTokens(mask, node, to);
         node += 1;
       }
     }
   }
 
-  #addTokens(mask: Int32Array, node: number): void {
+  #addTokens(mask: Int32Array, node: number, { distance }: Configuration): void {
     const { tokenIds, tokenStarts } = this.#vocabulary.tree;
+    const start = tokenStarts[node] as number;
     const end = tokenStarts[node + 1] as number;
-    for (let index = tokenStarts[node] as number; index < end; index += 1) {
+    if (start === end || distance > this.#limit) return;
+    this.#farthest = Math.max(this.#farthest, distance);
+    for (let index = start; index < end; index += 1) {
       setBit(mask, tokenIds[index] as number);
     }
   }
@@ -129,13 +158,13 @@ export class TokenMasks {
   #remember(configuration: Configuration, mask: Int32Array): void {
     let count = 0;
     for (const word of mask) count += bitsOf(word);
-    const kept = count < this.#words ? idsOf(mask, count) : mask.slice();
-    this.#cachedBytes += kept.byteLength;
+    const tokens = count < this.#words ? idsOf(mask, count) : mask.slice();
+    this.#cachedBytes += tokens.byteLength;
     if (this.#cachedBytes > maxCachedBytes) {
-      this.#forget();
-      this.#cachedBytes = kept.byteLength;
+      this.#cache.clear();
+      this.#cachedBytes = tokens.byteLength;
     }
-    this.#cache.set(configuration, kept);
+    this.#cache.set(configuration, { tokens, farthest: this.#farthest });
   }
 
   #forget(): void {
@@ -143,6 +172,15 @@ export class TokenMasks {
     this.#cachedBytes = 0;
     this.#path.length = 0;
   }
+}
+
+function copyTo(mask: Int32Array, tokens: Int32Array | Uint32Array): void {
+  if (tokens instanceof Int32Array) {
+    mask.set(tokens);
+    return;
+  }
+  mask.fill(0);
+  for (const id of tokens) setBit(mask, id);
 }
 
 function setBit(mask: Int32Array, id: number): void {

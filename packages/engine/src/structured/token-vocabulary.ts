@@ -74,7 +74,7 @@ function buildTree(tokenBytes: readonly (Uint8Array | undefined)[]): TokenTree {
   let previous = "";
   for (const [index, { key }] of tokens.entries()) {
     let depth = 0;
-    while (depth < key.length && key[depth] === previous[depth]) depth += 1;
+    while (depth < key.length && key.charCodeAt(depth) === previous.charCodeAt(depth)) depth += 1;
     for (; depth < key.length; depth += 1) {
       bytes.push(key.charCodeAt(depth));
       depths.push(depth + 1);
@@ -105,7 +105,7 @@ function buildTree(tokenBytes: readonly (Uint8Array | undefined)[]): TokenTree {
 }
 
 function toLatin1(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
+  const part = 4096;
+  if (bytes.length <= part) return String.fromCharCode(...bytes);
+  return toLatin1(bytes.subarray(0, part)) + toLatin1(bytes.subarray(part));
 }

@@ -11,7 +11,7 @@ export interface TableState {
 }
 
 /** A transition. */
-export interface TableEdge {
+interface TableEdge {
   readonly bytes: ByteSet;
   readonly target: Expression;
 }
@@ -33,9 +33,10 @@ export class TransitionTable {
   constructor(factory: ExpressionFactory, blueprints: readonly TableBlueprint[]) {
     const states = blueprints.map(({ accepts }) => ({ accepts, edges: [] as TableEdge[] }));
     this.states = states;
+    const lengths = shortestLengths(blueprints);
     const expressions = blueprints.map(({ edges }, state) => {
       const first = edges.reduce((all, { bytes }) => all.union(bytes), ByteSet.none);
-      return factory.tableState(this, state, first);
+      return factory.tableState(this, state, { first, shortest: lengths[state] as number });
     });
     for (const [state, { edges }] of blueprints.entries()) {
       for (const { bytes, target } of edges) {
@@ -61,4 +62,31 @@ export class TransitionTable {
       ...edges.map(({ bytes, target }) => factory.sequence(factory.bytes(bytes), target)),
     );
   }
+}
+
+/** Bytes from each state to the nearest end. */
+function shortestLengths(blueprints: readonly TableBlueprint[]): Float64Array {
+  const lengths = new Float64Array(blueprints.length).fill(Number.POSITIVE_INFINITY);
+  const sources = blueprints.map((): number[] => []);
+  const pending: number[] = [];
+  for (const [state, { accepts, edges }] of blueprints.entries()) {
+    for (const { target } of edges) {
+      if (typeof target === "number") sources[target]?.push(state);
+      else lengths[state] = Math.min(lengths[state] as number, 1 + target.shortest);
+    }
+    if (accepts) lengths[state] = 0;
+    if (Number.isFinite(lengths[state])) pending.push(state);
+  }
+  // Nearest first, but for the few states that an expression follows.
+  for (let index = 0; index < pending.length; index += 1) {
+    const state = pending[index] as number;
+    const length = (lengths[state] as number) + 1;
+    for (const source of sources[state] ?? []) {
+      if (length < (lengths[source] as number)) {
+        lengths[source] = length;
+        pending.push(source);
+      }
+    }
+  }
+  return lengths;
 }

@@ -286,6 +286,27 @@ const cases: readonly Case[] = [
     invalid: [{ c: 1 }, { a: 2 }],
   },
   {
+    name: "unevaluatedProperties: false over branches",
+    schema: {
+      type: "object",
+      properties: { a: { const: 1 } },
+      anyOf: [{ properties: { x: { const: 1 } }, required: ["x"] }, { properties: { y: {} } }],
+      unevaluatedProperties: false,
+    },
+    allowed: [{}, { a: 1, x: 1 }, { a: 1, y: 2 }],
+    invalid: [{ b: 1 }, { a: 2 }],
+  },
+  {
+    name: "unevaluatedItems: false",
+    schema: {
+      type: "array",
+      unevaluatedItems: false,
+      allOf: [{ prefixItems: [{ const: 1 }] }],
+    },
+    allowed: [[], [1]],
+    invalid: [[2], [1, 2]],
+  },
+  {
     name: "patternProperties",
     schema: {
       type: "object",

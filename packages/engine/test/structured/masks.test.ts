@@ -42,13 +42,13 @@ const specs: readonly StructuredOutput[] = [
   },
 ];
 
+const isEnd = (id: number) => (endIds as readonly number[]).includes(id);
+
 /** Goes on by allowed tokens as `choices` say, and shows every matcher on the way. */
 function walk(matcher: GrammarMatcher, choices: readonly number[], visit: () => void): void {
   for (const choice of choices) {
     visit();
-    const ids = allowedIdsByTrial(matcher, vocabulary).filter(
-      (id) => !(endIds as readonly number[]).includes(id),
-    );
+    const ids = allowedIdsByTrial(matcher, vocabulary).filter((id) => !isEnd(id));
     if (ids.length === 0) return;
     matcher.accept(ids[choice % ids.length]!);
   }
@@ -75,15 +75,60 @@ describe("a mask", () => {
       fc.property(fc.array(fc.nat(), { maxLength: 40 }), (choices) => {
         const matcher = new GrammarMatcher(grammar, vocabulary);
         walk(matcher, choices, () => {
-          const words = allowedIds(matcher, vocabulary).filter(
-            (id) => !(endIds as readonly number[]).includes(id),
-          );
+          const words = allowedIds(matcher, vocabulary).filter((id) => !isEnd(id));
           expect(words.length > 0).toBe(!matcher.isTerminated);
           expect(words.length > 0 || matcher.isComplete).toBe(true);
         });
       }),
       { seed: 4, numRuns: 40 },
     );
+  });
+
+  it.each(specs)("leads to an end before the tokens run out: %j", (spec) => {
+    const grammar = compileGrammar(spec);
+    fc.assert(
+      fc.property(fc.nat(40), fc.infiniteStream(fc.nat()), (extra, choices) => {
+        const matcher = new GrammarMatcher(grammar, vocabulary);
+        for (let left = matcher.bytesToEnd + extra; !matcher.isTerminated; left -= 1) {
+          const ids = allowedIds(matcher, vocabulary, left);
+          const isInTime = (id: number) => {
+            const fork = matcher.fork();
+            return fork.accept(id) && (fork.bytesToEnd <= left - 1 || isEnd(id));
+          };
+          expect(ids).toEqual(allowedIdsByTrial(matcher, vocabulary).filter(isInTime));
+          const words = ids.filter((id) => !isEnd(id));
+          expect(words.length > 0 || matcher.isComplete).toBe(true);
+          if (words.length === 0) break;
+          const id = words[(choices.next().value as number) % words.length]!;
+          expect(matcher.acceptablePrefix([id], left)).toBe(1);
+          matcher.accept(id);
+          expect(left).toBeGreaterThan(0);
+        }
+        expect(matcher.isComplete).toBe(true);
+      }),
+      { seed: 10, numRuns: 15 },
+    );
+  });
+
+  it("knows the fewest bytes to an end", () => {
+    const bytesOf = (spec: StructuredOutput) =>
+      new GrammarMatcher(compileGrammar(spec), vocabulary).bytesToEnd;
+    const ofSchema = (schema: object) => bytesOf({ type: "json_schema", schema });
+    expect(bytesOf({ type: "regex", pattern: "ab*(cd|efg){3}é" })).toBe(1 + 6 + 2);
+    expect(bytesOf({ type: "choice", choices: ["abc", "de"] })).toBe(2);
+    expect(ofSchema({ type: "string", minLength: 4 })).toBe(6);
+    expect(ofSchema({ type: "string", pattern: "^a.*b", minLength: 4 })).toBe(6);
+    expect(ofSchema({ type: "array", items: { type: "null" }, minItems: 3 })).toBe(16);
+    expect(ofSchema({ type: "object", properties: { a: {}, b: {} }, required: ["b"] })).toBe(7);
+    expect(ofSchema({ type: "integer", minimum: 100 })).toBe(3);
+  });
+
+  it("does not restrict what could not end in time anyway", () => {
+    const grammar = compileGrammar({ type: "regex", pattern: "a{9}b*" });
+    const matcher = new GrammarMatcher(grammar, vocabulary);
+    expect(matcher.bytesToEnd).toBe(9);
+    expect(allowedIds(matcher, vocabulary, 8)).toEqual(allowedIds(matcher, vocabulary));
+    expect(matcher.acceptablePrefix([97, 97], 3)).toBe(2);
   });
 
   it("allows the end exactly where the text is whole", () => {
@@ -126,8 +171,7 @@ describe("a mask", () => {
     );
     const allowed = allowedIds(matcher, vocabulary);
     for (const [id, bytes] of vocabulary.tokenBytes.entries()) {
-      const isEnd = (endIds as readonly number[]).includes(id);
-      if (bytes === undefined && !isEnd) expect(allowed).not.toContain(id);
+      if (bytes === undefined && !isEnd(id)) expect(allowed).not.toContain(id);
     }
     expect(idsOfText("ab")).toHaveLength(2);
     for (const id of idsOfText("ab")) expect(allowed).toContain(id);

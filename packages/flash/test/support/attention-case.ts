@@ -7,6 +7,7 @@ import {
   flashAttentionWithLogSumExp,
 } from "../../src/index";
 import type { AttentionLayout } from "../../src/layout";
+import { float32 } from "./arithmetic";
 import {
   attend,
   type OracleGradients,
@@ -288,7 +289,7 @@ export function references(
 ): { exact: OracleResult; plain: OracleResult } {
   return {
     exact: attend(problem, undefined, arriving),
-    plain: attend(problem, Math.fround, arriving),
+    plain: attend(problem, float32, arriving),
   };
 }
 

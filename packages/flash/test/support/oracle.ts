@@ -1,3 +1,5 @@
+import { type Arithmetic, float64 } from "./arithmetic";
+
 /** Attention by its definition, with every score held: the oracle that the kernels must equal. */
 
 /** Values that broadcast to `[B, H, Nq, Nk]`. */
@@ -51,14 +53,14 @@ export interface OracleResult {
 }
 
 /**
- * @param round - What every operation is rounded by: the identity for the oracle in float64,
- * `Math.fround` for a plain attention in float32.
+ * @param arithmetic - `float64` for the oracle, `float32` for a plain attention.
  */
 export function attend(
   problem: OracleProblem,
-  round: (value: number) => number = (value) => value,
+  arithmetic: Arithmetic = float64,
   gradients?: OracleGradients,
 ): OracleResult {
+  const { round, dot, addScaled } = arithmetic;
   const { heads, kvHeads, keySize, valueSize, lengths, scale } = problem;
   const { queries, keys, values, bias, mask, slopes, sinks, softcap = 0 } = problem;
   const left = problem.left ?? Number.POSITIVE_INFINITY;
@@ -96,9 +98,7 @@ export function attend(
           if (j < aligned - left || j > aligned + right) continue;
           if (mask && mask.values[cellOf(mask, b, h, i, j)] === 0) continue;
           const k = ((keyStart + j) * kvHeads + kv) * keySize;
-          let s = 0;
-          for (let d = 0; d < keySize; d++) s = round(s + round(queries[q + d]! * keys[k + d]!));
-          s = round(s * scale);
+          let s = round(dot(queries, q, keys, k, keySize) * scale);
           if (softcap > 0) {
             const bent = round(Math.tanh(round(s / softcap)));
             s = round(softcap * bent);
@@ -126,16 +126,11 @@ export function attend(
           const v = ((keyStart + j) * kvHeads + kv) * valueSize;
           const weight = round(weights[j]! * keeps[j]!);
           if (scores[j] === Number.NEGATIVE_INFINITY) continue;
-          for (let c = 0; c < valueSize; c++) {
-            output[o + c] = round(output[o + c]! + round(weight * values[v + c]!));
-          }
+          addScaled(output, o, weight, values, v, valueSize);
         }
         if (gradients === undefined) continue;
-        let delta = 0;
-        for (let c = 0; c < valueSize; c++) {
-          delta = round(delta + round(gradients.output[o + c]! * result.output[o + c]!));
-        }
-        delta = round(delta - gradients.logSumExp[row]!);
+        const aligning = dot(gradients.output, o, output, o, valueSize);
+        const delta = round(aligning - gradients.logSumExp[row]!);
         for (let j = 0; j < keyLength; j++) {
           // The backward pass is defined by recomputation from the log-sum-exp.
           const weight = round(Math.exp(round(scores[j]! - total)));
@@ -143,19 +138,13 @@ export function attend(
           const v = ((keyStart + j) * kvHeads + kv) * valueSize;
           const k = ((keyStart + j) * kvHeads + kv) * keySize;
           const kept = round(weight * keeps[j]!);
-          let weightGradient = 0;
-          for (let c = 0; c < valueSize; c++) {
-            const g = gradients.output[o + c]!;
-            weightGradient = round(weightGradient + round(g * values[v + c]!));
-            valueGradient[v + c] = round(valueGradient[v + c]! + round(kept * g));
-          }
+          const weightGradient = dot(gradients.output, o, values, v, valueSize);
+          addScaled(valueGradient, v, kept, gradients.output, o, valueSize);
           const scoreGradient = round(weight * round(round(weightGradient * keeps[j]!) - delta));
           if (bias) accumulate(result.biasGradient, cellOf(bias, b, h, i, j), scoreGradient);
           const product = round(round(scoreGradient * bends[j]!) * scale);
-          for (let d = 0; d < keySize; d++) {
-            queryGradient[q + d] = round(queryGradient[q + d]! + round(product * keys[k + d]!));
-            keyGradient[k + d] = round(keyGradient[k + d]! + round(product * queries[q + d]!));
-          }
+          addScaled(queryGradient, q, product, keys, k, keySize);
+          addScaled(keyGradient, k, product, queries, q, keySize);
         }
         if (sinks) {
           const weight = round(Math.exp(round(sink - total)));

@@ -1,9 +1,11 @@
 import { schemaError } from "../errors";
 import type { Expression } from "../expression";
 import { empty, never } from "../expression-factory";
-import { arrayAt, type Constraints, keywordValues } from "./constraints";
+import type { Constraints } from "./constraints";
 import type { JsonText } from "./json-text";
+import { arrayAt, keywordValues } from "./keyword-values";
 import { childPath, type SchemaDocument, type SchemaNode } from "./schema-document";
+import { forbidsUnevaluated } from "./unevaluated";
 
 const maxMinItems = 100_000;
 const maxPrefixItems = 10_000;
@@ -76,7 +78,7 @@ export function arrayText(
 
 function itemSchemas(document: SchemaDocument, { nodes, minItems }: Constraints): ItemSchemas {
   const own = nodes.map(({ schema, path }) => {
-    if (typeof schema === "boolean") return { prefix: [], rest: undefined, isClosed: false };
+    if (typeof schema === "boolean") return { prefix: [], rest: undefined };
     // Before draft 2020-12 a list of items was what prefixItems is now.
     const isOld = Array.isArray(schema.items);
     const prefixKey = isOld ? "items" : "prefixItems";
@@ -89,7 +91,6 @@ function itemSchemas(document: SchemaDocument, { nodes, minItems }: Constraints)
     return {
       prefix,
       rest: rest === undefined ? undefined : document.node(rest, `${path}/${restKey}`),
-      isClosed: isClosed(schema.unevaluatedItems, path),
     };
   });
   const longest = Math.max(0, ...own.map(({ prefix }) => prefix.length));
@@ -103,20 +104,8 @@ function itemSchemas(document: SchemaDocument, { nodes, minItems }: Constraints)
   const prefix = Array.from({ length: longest }, (_, index) =>
     own.flatMap((node) => node.prefix[index] ?? node.rest ?? []),
   );
+  const isClosed = forbidsUnevaluated(document, nodes, "unevaluatedItems");
   const rests = own.flatMap(({ rest }) => rest ?? []);
-  const isOpen =
-    rests.length > 0 ||
-    (!own.some((node) => node.isClosed) && (longest === 0 || minItems > longest));
+  const isOpen = rests.length > 0 || (!isClosed && (longest === 0 || minItems > longest));
   return { prefix, rest: isOpen ? rests : undefined };
-}
-
-function isClosed(unevaluated: unknown, path: string): boolean {
-  if (unevaluated === undefined || unevaluated === true) return false;
-  if (unevaluated === false) return true;
-  throw schemaError(
-    `${path}/unevaluatedItems`,
-    "a schema for unevaluated items cannot be enforced",
-    "use items",
-    { keyword: "unevaluatedItems" },
-  );
 }

@@ -1,4 +1,5 @@
-import { constraintsOf, entriesAt, keywordValues } from "./constraints";
+import { constraintsOf } from "./constraints";
+import { entriesAt, keywordValues } from "./keyword-values";
 import { kindOf, kinds } from "./keywords";
 import type { SchemaDocument, SchemaNode } from "./schema-document";
 

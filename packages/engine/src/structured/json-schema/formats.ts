@@ -1,5 +1,5 @@
 import { schemaError } from "../errors";
-import { stringAt } from "./constraints";
+import { stringAt } from "./keyword-values";
 
 /**
  * The formats of strings that are enforced, as regular expressions of the whole string. They allow

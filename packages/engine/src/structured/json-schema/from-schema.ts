@@ -1,19 +1,22 @@
-import { matches } from "../combine";
+import { matcherOf } from "../combine";
 import { type InvalidGrammarError, schemaError } from "../errors";
 import type { Expression, RuleExpression } from "../expression";
 import { type ExpressionFactory, never } from "../expression-factory";
 import { arrayText } from "./array-text";
-import { arrayAt, type Constraints, constraintsOf } from "./constraints";
+import { type Constraints, constraintsOf } from "./constraints";
 import { areExclusive } from "./exclusive";
 import { JsonText } from "./json-text";
 import { kindOf, kinds, kindsOfKeyword } from "./keywords";
 import { numberSatisfies, numberText } from "./number-text";
 import { objectText } from "./object-text";
-import { childPath, SchemaDocument, type SchemaNode } from "./schema-document";
+import { SchemaDocument, type SchemaNode } from "./schema-document";
 import { stringContent } from "./string-content";
 
 /** Ways to choose from the branches of `anyOf` and `oneOf`, in a whole schema. */
 const maxAlternatives = 2000;
+
+/** Schemas that refer to one another before a value begins. */
+const maxReferences = 500;
 
 /** Branches of one `oneOf`: each pair is compared. */
 const maxExclusiveBranches = 128;
@@ -76,22 +79,21 @@ class SchemaCompiler {
       open.add(node);
       flat.add(node);
       const { schema, path } = node;
+      if (open.size > maxReferences) {
+        throw schemaError(
+          path,
+          `more than ${maxReferences} references follow one another`,
+          "use fewer",
+        );
+      }
       if (typeof schema === "object") {
         if (schema.$ref !== undefined) add(this.#document.resolve(schema.$ref, path));
-        for (const branch of this.#branches(node, "allOf")) add(branch);
+        for (const branch of this.#document.branches(node, "allOf")) add(branch);
       }
       open.delete(node);
     };
     for (const node of nodes) add(node);
     return flat;
-  }
-
-  #branches({ schema, path }: SchemaNode, keyword: "allOf" | "anyOf" | "oneOf"): SchemaNode[] {
-    if (typeof schema === "boolean" || schema[keyword] === undefined) return [];
-    const place = `${path}/${keyword}`;
-    return arrayAt(schema[keyword], place).map((branch, index) =>
-      this.#document.node(branch, childPath(place, index)),
-    );
   }
 
   /** One expression for each way to choose branches. */
@@ -101,7 +103,7 @@ class SchemaCompiler {
   ): Expression[] {
     for (const node of nodes) {
       for (const keyword of ["anyOf", "oneOf"] as const) {
-        const branches = this.#branches(node, keyword);
+        const branches = this.#document.branches(node, keyword);
         const choice = `${keyword} ${node.id}`;
         const { schema } = node;
         const isOpen = typeof schema === "object" && schema[keyword] !== undefined;
@@ -196,14 +198,12 @@ class SchemaCompiler {
     const [strings = never] = values.some((value) => typeof value === "string")
       ? this.#kinds(constraints, constraints.kinds & kinds.string)
       : [];
+    const isAllowed = matcherOf(this.#factory, strings);
     const kept = values.filter((value) => {
       const kind = kindOf(value);
       if ((kind & constraints.kinds) === 0) return false;
       if (typeof value === "number") return numberSatisfies(constraints, value);
-      if (typeof value === "string") {
-        const asText = new TextEncoder().encode(JSON.stringify(value));
-        return matches(this.#factory, strings, asText);
-      }
+      if (typeof value === "string") return isAllowed(JSON.stringify(value));
       if (kind === kinds.array || kind === kinds.object) requireAlone(constraints, kind);
       return true;
     });

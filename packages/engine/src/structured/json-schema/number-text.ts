@@ -4,10 +4,11 @@ import { schemaError } from "../errors";
 import type { Expression } from "../expression";
 import type { ExpressionFactory } from "../expression-factory";
 import { type TableBlueprint, TransitionTable } from "../transition-table";
-import { badValue, type Constraints, keywordValues } from "./constraints";
+import type { Constraints } from "./constraints";
 import { decimalOf, nextAbove, nextBelow } from "./decimal";
 import { DecimalRange } from "./decimal-range";
 import { knownFormat } from "./formats";
+import { badValue, keywordValues } from "./keyword-values";
 import { kinds } from "./keywords";
 
 /** Remainders that `multipleOf` may need to tell apart. */

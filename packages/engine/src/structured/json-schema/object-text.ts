@@ -1,15 +1,17 @@
-import { character } from "../character-encoding";
-import { anyCodePoint } from "../code-points";
-import { difference, intersection, matches } from "../combine";
+import { anyCharacter } from "../character-encoding";
+import { difference, intersection, matcherOf } from "../combine";
 import { schemaError } from "../errors";
 import type { Expression } from "../expression";
 import { type ExpressionFactory, never } from "../expression-factory";
 import { anyLiteral } from "../literals";
 import { fromPattern } from "../regular-expression";
-import { type Constraints, constraintsOf, entriesAt, keywordValues } from "./constraints";
+import { type Constraints, constraintsOf } from "./constraints";
 import type { JsonText } from "./json-text";
+import { entriesAt, keywordValues } from "./keyword-values";
+import { kinds } from "./keywords";
 import { childPath, type SchemaDocument, type SchemaNode } from "./schema-document";
 import { stringContent } from "./string-content";
+import { forbidsUnevaluated } from "./unevaluated";
 
 const maxPatterns = 4;
 /** Pairs of a property and a number of members before it. */
@@ -51,8 +53,11 @@ class ObjectText {
   readonly #schemas: readonly MemberSchemas[];
   /** The patterns of property names, each with its names in JSON. */
   readonly #patterns: ReadonlyMap<string, Expression>;
+  readonly #matchers: ReadonlyMap<string, (name: string) => boolean>;
   /** What `propertyNames` allows, in JSON; `undefined` for all. */
   readonly #names: Expression | undefined;
+  readonly #isAllowed: (name: string) => boolean;
+  readonly #isClosed: boolean;
 
   constructor(
     text: JsonText,
@@ -65,6 +70,7 @@ class ObjectText {
     this.#document = document;
     this.#constraints = constraints;
     this.#valueFor = valueFor;
+    this.#isClosed = forbidsUnevaluated(document, constraints.nodes, "unevaluatedProperties");
     this.#schemas = constraints.nodes.map((node) => this.#schemasOf(node));
     const patterns = new Set(this.#schemas.flatMap((own) => own.patterns.map((p) => p.pattern)));
     if (patterns.size > maxPatterns) {
@@ -79,14 +85,21 @@ class ObjectText {
         fromPattern(this.#factory, pattern, { encoding: "json", match: "anywhere" }),
       ]),
     );
+    this.#matchers = new Map(
+      [...this.#patterns].map(([pattern, names]) => [pattern, matcherOf(this.#factory, names)]),
+    );
     this.#names = this.#allowedNames();
+    this.#isAllowed =
+      this.#names === undefined ? () => true : matcherOf(this.#factory, this.#names);
   }
 
   build(): Expression {
     const { required, minProperties, maxProperties } = this.#constraints;
     const names = this.#declaredNames();
     const members = names.flatMap((name): Member[] => {
-      const value = this.#isAllowed(name) ? this.#valueFor(this.#schemasOfName(name)) : never;
+      const value = this.#isAllowed(inJson(name))
+        ? this.#valueFor(this.#schemasOfName(name))
+        : never;
       const key = this.#factory.literal(JSON.stringify(name));
       const isRequired = required.has(name);
       if (value === never && !isRequired) return [];
@@ -165,11 +178,9 @@ class ObjectText {
   }
 
   #schemasOfName(name: string): SchemaNode[] {
-    const bytes = new TextEncoder().encode(JSON.stringify(name).slice(1, -1));
+    const text = inJson(name);
     const matched = new Set(
-      [...this.#patterns].flatMap(([pattern, expression]) =>
-        matches(this.#factory, expression, bytes) ? [pattern] : [],
-      ),
+      [...this.#matchers].flatMap(([pattern, matches]) => (matches(text) ? [pattern] : [])),
     );
     return this.#schemasOfMember(name, matched);
   }
@@ -189,9 +200,9 @@ class ObjectText {
   /** A member whose name is not declared; `never` when there is none. */
   #otherMember(declared: readonly string[]): Expression {
     const factory = this.#factory;
-    const contents = declared.map((name) => JSON.stringify(name).slice(1, -1));
-    const excluded = anyLiteral(factory, contents);
-    const any = factory.repetition(character(factory, anyCodePoint, "json"), 0);
+    if (this.#patterns.size === 0 && !this.#isOpen()) return never;
+    const excluded = anyLiteral(factory, declared.map(inJson));
+    const any = factory.repetition(anyCharacter("json"), 0);
     const allowed = this.#names ?? any;
     const patterns = [...this.#patterns];
     const options: Expression[] = [];
@@ -214,25 +225,9 @@ class ObjectText {
   #isOpen(): boolean {
     const { nodes, required } = this.#constraints;
     if (keywordValues(nodes, "additionalProperties").length > 0) return true;
-    for (const { value, path } of keywordValues(nodes, "unevaluatedProperties")) {
-      if (value === false) return false;
-      if (value !== true) {
-        throw schemaError(
-          path,
-          "a schema for unevaluated properties cannot be enforced",
-          "use additionalProperties",
-          { keyword: "unevaluatedProperties" },
-        );
-      }
-    }
+    if (this.#isClosed) return false;
     const declares = keywordValues(nodes, "properties").length + this.#patterns.size;
     return declares === 0 && required.size === 0;
-  }
-
-  #isAllowed(name: string): boolean {
-    if (this.#names === undefined) return true;
-    const bytes = new TextEncoder().encode(JSON.stringify(name).slice(1, -1));
-    return matches(this.#factory, this.#names, bytes);
   }
 
   #allowedNames(): Expression | undefined {
@@ -252,13 +247,13 @@ class ObjectText {
     if (nodes.length === 0) return undefined;
     const factory = this.#factory;
     const constraints = constraintsOf(nodes, { infersKinds: true });
-    if ((constraints.kinds & 16) === 0) return never;
-    const any = factory.repetition(character(factory, anyCodePoint, "json"), 0);
+    if ((constraints.kinds & kinds.string) === 0) return never;
+    const any = factory.repetition(anyCharacter("json"), 0);
     let names = intersection(factory, any, stringContent(factory, constraints));
     if (constraints.values !== undefined) {
       const listed = constraints.values
-        .filter((value) => typeof value === "string")
-        .map((value) => JSON.stringify(value).slice(1, -1));
+        .filter((value): value is string => typeof value === "string")
+        .map(inJson);
       names = intersection(factory, anyLiteral(factory, listed), names);
     }
     return names;
@@ -287,6 +282,11 @@ class ObjectText {
   #error(problem: string, remedy: string, details: Readonly<Record<string, unknown>> = {}) {
     return schemaError(this.#constraints.nodes[0]?.path ?? "#", problem, remedy, details);
   }
+}
+
+/** A name as it stands between quotation marks. */
+function inJson(name: string): string {
+  return JSON.stringify(name).slice(1, -1);
 }
 
 const plainNameKeywords: ReadonlySet<string> = new Set([

@@ -1,4 +1,5 @@
 import { excerpt, InvalidGrammarError, schemaError } from "../errors";
+import { arrayAt } from "./keyword-values";
 import { checkKeywords } from "./keywords";
 
 /** A schema that is not `true` or `false`. */
@@ -20,7 +21,7 @@ const maxDepth = 200;
 export class SchemaDocument {
   readonly root: SchemaNode;
   readonly #nodes = new Map<object, SchemaNode>();
-  readonly #anchors = new Map<string, SchemaNode>();
+  readonly #anchors = new Map<string, { readonly schema: unknown; readonly path: string }>();
   readonly #baseId: string | undefined;
   #lastId = 0;
 
@@ -49,6 +50,9 @@ export class SchemaDocument {
     const known = this.#nodes.get(schema);
     if (known !== undefined) return known;
     checkKeywords(schema as SchemaObject, path);
+    if (path !== "#" && (schema as SchemaObject).$id !== undefined) {
+      throw schemaError(path, "$id begins a schema of its own", "remove it and use #/$defs/name");
+    }
     this.#lastId += 1;
     const node = { id: this.#lastId, path, schema: schema as SchemaObject };
     this.#nodes.set(schema, node);
@@ -78,10 +82,36 @@ export class SchemaDocument {
     );
   }
 
+  /** The schemas in the list that a keyword has; none when there is no such keyword. */
+  branches({ schema, path }: SchemaNode, keyword: "allOf" | "anyOf" | "oneOf"): SchemaNode[] {
+    if (typeof schema === "boolean" || schema[keyword] === undefined) return [];
+    const place = `${path}/${keyword}`;
+    return arrayAt(schema[keyword], place).map((branch, index) =>
+      this.node(branch, childPath(place, index)),
+    );
+  }
+
+  /** `node` and the schemas that it applies to the same value. */
+  inPlace(node: SchemaNode): ReadonlySet<SchemaNode> {
+    const found = new Set([node]);
+    for (const own of found) {
+      const { schema, path } = own;
+      if (typeof schema === "boolean") continue;
+      if (schema.$ref !== undefined) found.add(this.resolve(schema.$ref, path));
+      for (const keyword of ["allOf", "anyOf", "oneOf"] as const) {
+        for (const branch of this.branches(own, keyword)) found.add(branch);
+      }
+    }
+    return found;
+  }
+
   #find(fragment: string): SchemaNode | undefined {
     const pointer = decode(fragment);
     if (pointer === undefined) return undefined;
-    if (pointer !== "" && !pointer.startsWith("/")) return this.#anchors.get(pointer);
+    if (pointer !== "" && !pointer.startsWith("/")) {
+      const anchored = this.#anchors.get(pointer);
+      return anchored && this.node(anchored.schema, anchored.path);
+    }
     let value: unknown = this.root.schema;
     let path = "#";
     for (const step of pointer.split("/").slice(1)) {
@@ -97,13 +127,8 @@ export class SchemaDocument {
 
   #collectAnchors(value: unknown, path: string): void {
     if (typeof value !== "object" || value === null) return;
-    const { $anchor: anchor, $id: id } = value as SchemaObject;
-    if (typeof anchor === "string") {
-      this.#anchors.set(anchor, this.node(value, path));
-    }
-    if (typeof id === "string" && path !== "#" && /\/(\$defs|definitions)\/[^/]*$/.test(path)) {
-      throw schemaError(path, "$id begins a schema of its own", "remove it and use #/$defs/name");
-    }
+    const { $anchor: anchor } = value as SchemaObject;
+    if (typeof anchor === "string") this.#anchors.set(anchor, { schema: value, path });
     for (const [key, part] of Object.entries(value)) {
       this.#collectAnchors(part, childPath(path, key));
     }

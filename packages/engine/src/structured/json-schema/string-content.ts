@@ -1,12 +1,12 @@
-import { anyJsonCharacter, character } from "../character-encoding";
-import { anyCodePoint } from "../code-points";
+import { anyCharacter, anyJsonCharacter } from "../character-encoding";
 import { intersection } from "../combine";
 import { schemaError } from "../errors";
 import type { Expression } from "../expression";
 import type { ExpressionFactory } from "../expression-factory";
 import { fromPattern } from "../regular-expression";
-import { type Constraints, keywordValues, stringAt } from "./constraints";
+import type { Constraints } from "./constraints";
 import { knownFormat, stringFormats } from "./formats";
+import { keywordValues, stringAt } from "./keyword-values";
 import type { SchemaNode } from "./schema-document";
 
 /** Shortest length that may be asked for. */
@@ -51,11 +51,10 @@ function withLength(
   min: number,
   max: number,
 ): Expression {
-  const any = character(factory, anyCodePoint, "json");
   // Repetitions of one character need no automaton to be counted.
   const isRun = content.kind === "repetition" && content.body.isPrefixFree;
   if (isRun && content.body.size === 1) {
     return factory.repetition(content.body, Math.max(min, content.min), Math.min(max, content.max));
   }
-  return intersection(factory, content, factory.repetition(any, min, max));
+  return intersection(factory, content, factory.repetition(anyCharacter("json"), min, max));
 }

@@ -13,7 +13,7 @@ export function accepts(grammar: Grammar, text: string): boolean {
 }
 
 /** Ids whose bits are set. */
-export function idsOf(mask: Int32Array): number[] {
+function idsOf(mask: Int32Array): number[] {
   const ids: number[] = [];
   for (let id = 0; id < mask.length * 32; id += 1) {
     if ((mask[id >> 5]! >>> (id & 31)) & 1) ids.push(id);
@@ -22,10 +22,14 @@ export function idsOf(mask: Int32Array): number[] {
 }
 
 /** The tokens that may come next. */
-export function allowedIds(matcher: GrammarMatcher, { size }: TokenVocabulary): number[] {
+export function allowedIds(
+  matcher: GrammarMatcher,
+  { size }: TokenVocabulary,
+  remainingTokens?: number,
+): number[] {
   // What was in the mask must not matter.
   const mask = new Int32Array(Math.ceil(size / 32)).fill(-1);
-  matcher.fillMask(mask);
+  matcher.fillMask(mask, remainingTokens);
   return idsOf(mask);
 }
 
@@ -44,37 +48,24 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** Characters that bring a text to its end sooner, best first. */
-const closing = '}]"0nrual:12345-.TZb ';
-
 /**
- * A text made of allowed tokens only, chosen by `random`, from 0 to below 1. After `budget` tokens it
- * comes to its end as it can.
+ * A text made of allowed tokens only, chosen by `random`, from 0 to below 1. It ends after at most
+ * `budget` tokens, or the fewest bytes that there can be.
  */
 export function randomText(grammar: Grammar, random: () => number, budget = 60): string {
   const matcher = new GrammarMatcher(grammar, vocabulary);
   const bytes: number[] = [];
-  const choose = (ids: readonly number[]) => ids[Math.floor(random() * ids.length)]!;
-  for (let step = 0; step < 4000; step += 1) {
-    const ids = allowedIds(matcher, vocabulary);
+  for (let left = Math.max(budget, matcher.bytesToEnd); ; left -= 1) {
+    const ids = allowedIds(matcher, vocabulary, left);
     if (ids.length === 0) throw new Error(`nothing may follow ${textOf(bytes)}`);
     const ends = ids.includes(endIds[0]);
-    if (ends && (step >= budget || random() < 0.2)) return textOf(bytes);
     const words = ids.filter((id) => !(endIds as readonly number[]).includes(id));
-    if (words.length === 0) return textOf(bytes);
-    const id = step < budget ? choose(words) : soonest(words, choose);
+    if (ends && (left === 0 || words.length === 0 || random() < 0.2)) return textOf(bytes);
+    if (left === 0) throw new Error(`no end in time: ${textOf(bytes)}`);
+    const id = words[Math.floor(random() * words.length)]!;
     if (!matcher.accept(id)) throw new Error(`${id} is in the mask and refused`);
     bytes.push(...vocabulary.tokenBytes[id]!);
   }
-  throw new Error(`no end in sight: ${textOf(bytes).slice(0, 200)}`);
-}
-
-function soonest(ids: readonly number[], choose: (ids: readonly number[]) => number): number {
-  const wanted = [...closing].map((character) => character.charCodeAt(0));
-  const closers = wanted.filter((id) => ids.includes(id));
-  if (closers.length > 0) return choose([closers[0]!, closers[0]!, choose(closers), choose(ids)]);
-  const isOpening = (id: number) => "{[,".includes(String.fromCharCode(id));
-  return ids.find((id) => !isOpening(id)) ?? ids[0]!;
 }
 
 function textOf(bytes: readonly number[]): string {

@@ -1,0 +1,2 @@
+export { linearRecurrenceBackward, recurrenceBackwardScratchBytes } from "./backward";
+export { linearRecurrence, recurrenceScratchBytes } from "./forward";

@@ -8,6 +8,7 @@ export default defineConfig({
     globalSetup: ["test/global-setup.ts", "test/page/serve.ts"],
     // One server answers all, and tests look at what it does.
     fileParallelism: false,
+    isolate: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000 } },

@@ -67,7 +67,7 @@ describe("on a phone", () => {
       page.evaluate((width) => document.documentElement.scrollWidth - width, phone.viewport.width);
     const [first, second] = [new Column(page, "A"), new Column(page, "B")];
     expect(await overflow()).toBe(0);
-    await first.set({ maxTokens: 120, systemPrompt: "x".repeat(300) });
+    await first.set({ temperature: 0, maxTokens: 120, systemPrompt: "x".repeat(300) });
     await page.getByLabel("Settings of A").click();
     expect(await overflow()).toBe(0);
     await page.getByLabel("Settings of A").click();
@@ -104,7 +104,7 @@ describe("on a phone", () => {
     await using open = await openPage(browser, { ...phone, reducedMotion: "reduce" });
     const { page } = open;
     const column = new Column(page, "A");
-    await column.set({ maxTokens: 60 });
+    await column.set({ temperature: 0, maxTokens: 60 });
     await column.send("Tell a story.");
     await column.streamingAnswer.waitFor();
     expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);

@@ -34,18 +34,19 @@ it("says what went wrong, and tries again", async () => {
   await dialog.getByLabel("Key").fill("open sesame");
   await dialog.getByLabel("Key").press("Enter");
   await page.getByText("Live", { exact: true }).waitFor();
-  await first.set({ maxTokens: 4 });
+  await first.set({ maxTokens: 4, temperature: 0 });
   await first.root.getByRole("button", { name: "Try again" }).click();
   expect(await first.completeAnswer()).not.toBe("");
   expect(await first.root.locator(".turn").count()).toBe(1);
 
   // A request that cannot be met names the limit; with other settings it can.
+  await page.getByLabel("Begin A anew").click();
   await first.set({ maxTokens: 1_000_000 });
-  await first.send("Hello");
+  await first.send("Tell me a long story of a river.");
   await first.root
     .getByText(/The server refused this request\. The maximum context length is \d+/)
     .waitFor();
-  await first.set({ maxTokens: 400, temperature: 0 });
+  await first.set({ maxTokens: 400 });
   await first.root.getByRole("button", { name: "Try again" }).click();
   await first.streamingAnswer.waitFor();
 
@@ -62,7 +63,8 @@ it("says what went wrong, and tries again", async () => {
   expect(await second.completeAnswer()).not.toBe("");
 
   // The server dies in the middle of an answer and comes back.
-  await first.send("Tell a long story.");
+  await page.getByLabel("Begin A anew").click();
+  await first.send("Tell me a long story of a river.");
   await first.streamingAnswer.waitFor();
   const port = Number(new URL(server.url).port);
   await server.stop("SIGKILL");

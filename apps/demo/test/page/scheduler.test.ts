@@ -125,18 +125,19 @@ describe("the view of the scheduler", () => {
   it("shows the prompt being computed, and who waits", async () => {
     await using open = await openPage(browser);
     const { page, problems } = open;
+    await new Column(page, "A").set({ temperature: 0, maxTokens: 400 });
     for (const letter of ["B", "C"]) {
       await page.getByRole("button", { name: "Add a conversation" }).click();
       await new Column(page, letter).field.waitFor();
     }
     const columns = ["A", "B", "C"].map((letter) => new Column(page, letter));
     // Several steps long and of no other test, so that nothing of it is cached.
-    await columns[0]!.set({ systemPrompt: "Count the words of this. ".repeat(80), maxTokens: 400 });
-    await columns[0]!.send("Begin.");
+    await columns[0]!.set({ systemPrompt: "Count the words of this. ".repeat(60) });
+    await columns[0]!.send("Tell me a long story of a river.");
     await page.locator('.request-phase[data-phase="prefill"]').waitFor();
     await columns[0]!.root.getByText(/^Reading the prompt, [\d,]+ of [\d,]+ tokens$/).waitFor();
-    await columns[1]!.send("Begin.");
-    await columns[2]!.send("Begin.");
+    await columns[1]!.send("Tell me a long story of a river.");
+    await columns[2]!.send("Tell me a long story of a river.");
     await columns[2]!.root.getByText("Waiting for its turn").waitFor();
     const waiting = page.locator(".requests").last().locator(".request");
     await expect

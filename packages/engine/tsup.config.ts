@@ -8,7 +8,6 @@ export default defineConfig({
   },
   format: ["esm", "cjs"],
   target: "es2022",
-  splitting: true,
   sourcemap: true,
   clean: true,
   dts: { compilerOptions: { ignoreDeprecations: "6.0" } },

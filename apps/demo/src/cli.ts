@@ -46,7 +46,7 @@ function createProgram(): Command {
 /** Words that stand alone are mostly a prompt without quotes, or options before npm's `--`. */
 function withAdvice(text: string): string {
   if (!/too many arguments|unknown command/.test(text)) return text;
-  return `${text.trimEnd()} Write a prompt as --prompt "…", after npm's --.`;
+  return `${text.trimEnd().replace(/\.?$/, ".")} Write a prompt as --prompt "…", after npm's --.`;
 }
 
 /** Without a command, a prompt is answered: the one of the options, or the default one. */

@@ -19,6 +19,7 @@ import type { GenerationOptions } from "./generation-options";
 import type { GenerationResult } from "./generation-result";
 import { GenerationTask } from "./generation-task";
 import type { Prompt } from "./prompt";
+import { requirePrompt, requirePrompts } from "./require-prompt";
 import { type ResolvedGenerationOptions, resolveGenerationOptions } from "./resolved-options";
 import { createRunner } from "./runner/create-runner";
 import { TokenChooser } from "./sampling/token-chooser";
@@ -70,6 +71,7 @@ export class Engine implements TextGenerator, Disposable {
 
   /** @throws {InvalidArgumentError} see {@link createEngine}. */
   constructor(options: EngineOptions) {
+    requireEngineOptions(options);
     const { model, cacheBytes = defaultCacheBytes, blockSize = 16, maxSequences = 16 } = options;
     const { maxBatchedTokens = Math.max(defaultBatchedTokens, maxSequences) } = options;
     const { prefixCaching = true, chunkedPrefill = true, policy = "fcfs" } = options;
@@ -139,7 +141,8 @@ export class Engine implements TextGenerator, Disposable {
 
   generate(prompt: Prompt, options: GenerationOptions = {}): Generation {
     this.#requireAlive();
-    const resolved = resolveGenerationOptions(options, this.model);
+    requirePrompt(prompt);
+    const resolved = resolveGenerationOptions(options, this.model.tokenizer.vocabularySize);
     const promptTokenIds = this.encodePrompt(prompt);
     this.#requireTokens(promptTokenIds);
     this.#requireRoom(promptTokenIds.length, resolved.maxTokens);
@@ -151,6 +154,7 @@ export class Engine implements TextGenerator, Disposable {
     prompts: readonly Prompt[],
     options: GenerationOptions = {},
   ): Promise<GenerationResult[]> {
+    requirePrompts(prompts);
     const generations: Generation[] = [];
     try {
       for (const prompt of prompts) generations.push(this.generate(prompt, options));
@@ -170,6 +174,7 @@ export class Engine implements TextGenerator, Disposable {
    */
   async beamSearch(prompt: Prompt, options: BeamSearchOptions): Promise<BeamSearchAnswer[]> {
     this.#requireAlive();
+    requirePrompt(prompt);
     const { signal, maxTokens, beamWidth } = options;
     signal?.throwIfAborted();
     const promptTokenIds = this.encodePrompt(prompt);
@@ -367,6 +372,26 @@ function toRequest({ id, promptTokenIds, options }: GenerationTask) {
     ...(cacheSalt !== undefined && { cacheSalt }),
     skipPrefixCache: options.promptLogprobs !== undefined,
   };
+}
+
+/** What TypeScript would have found. */
+function requireEngineOptions({ model, policy, speculative }: EngineOptions = {} as EngineOptions) {
+  const isModel = typeof model?.model?.forward === "function" && model.tokenizer !== undefined;
+  if (!isModel) {
+    throw new InvalidArgumentError("createEngine: there is no model; give it what loadModel gave");
+  }
+  if (!["fcfs", "priority", undefined].includes(policy)) {
+    throw new InvalidArgumentError(
+      `createEngine: policy is ${JSON.stringify(policy)}; use "fcfs" or "priority"`,
+      { policy },
+    );
+  }
+  if (!["boolean", "object", "undefined"].includes(typeof speculative)) {
+    throw new InvalidArgumentError(
+      `createEngine: speculative is ${JSON.stringify(speculative)}; use true, false or an object`,
+      { speculative },
+    );
+  }
 }
 
 /** Share of the slots in used blocks that hold a token; 1 when none is used. */

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type LanguageModel, type SamplingOptions } from "@x/models";
+import { InvalidArgumentError, type SamplingOptions } from "@x/models";
 import type { GenerationOptions } from "./generation-options";
 import type { StructuredOutput } from "./structured/structured-output";
 
@@ -33,15 +33,20 @@ const mostAnswers = 128;
  * Fills in the defaults and checks everything that can be checked without the prompt. The options of
  * the sampler are checked when it is made.
  *
+ * @param vocabularySize - Bounds token ids and numbers of log-probabilities.
  * @throws {InvalidArgumentError} naming the option, its value and its range.
  */
 export function resolveGenerationOptions(
   options: GenerationOptions,
-  { tokenizer }: Pick<LanguageModel, "tokenizer">,
+  vocabularySize: number,
 ): ResolvedGenerationOptions {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidArgumentError(`generate: the options are ${options}; use an object`, {
+      options,
+    });
+  }
   const { temperature, topK, topP, minP, seed, repetitionPenalty = 1, maxTokens } = options;
   const { minTokens = 0, n = 1, frequencyPenalty = 0, presencePenalty = 0, priority = 0 } = options;
-  const { vocabularySize } = tokenizer;
   const { logprobs, promptLogprobs, stopTokenIds = [], badWords = [] } = options;
   const stop = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
   const logitBias = toMap(options.logitBias);
@@ -55,6 +60,12 @@ export function resolveGenerationOptions(
   number("presencePenalty", presencePenalty, -2, 2);
   number("priority", priority, -(2 ** 31), 2 ** 31);
   check("repetitionPenalty", repetitionPenalty, repetitionPenalty > 0, "a number above 0");
+  check(
+    "signal",
+    options.signal,
+    options.signal === undefined || options.signal instanceof AbortSignal,
+    "the signal of an AbortController",
+  );
   texts("stop", stop);
   texts("badWords", badWords);
   check(
@@ -63,6 +74,7 @@ export function resolveGenerationOptions(
     !(options.ignoreEos === true && options.structured !== undefined),
     "it without `structured`, whose answers have an end",
   );
+  check("stopTokenIds", stopTokenIds, Array.isArray(stopTokenIds), "a list of token ids");
   for (const tokenId of stopTokenIds) whole("stopTokenIds", tokenId, 0, vocabularySize - 1);
   for (const [tokenId, bias] of logitBias) {
     whole("logitBias: a token id", tokenId, 0, vocabularySize - 1);
@@ -99,6 +111,7 @@ function toMap(bias: GenerationOptions["logitBias"]): ReadonlyMap<number, number
 }
 
 function texts(name: string, values: readonly string[]): void {
+  check(name, values, Array.isArray(values), "a list of texts");
   for (const value of values) {
     check(name, value, typeof value === "string" && value !== "", "texts that are not empty");
   }

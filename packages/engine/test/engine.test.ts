@@ -247,6 +247,27 @@ describe("generate", () => {
     expect(engine.stats().numWaitingRequests).toBe(0);
   });
 
+  it("refuses what TypeScript would refuse", async () => {
+    using engine = createEngine({ model });
+    const generate = engine.generate.bind(engine) as (...given: unknown[]) => unknown;
+    for (const prompt of [null, undefined, 5, {}, [], [{ role: "user" }], ["text"]]) {
+      expect(() => generate(prompt)).toThrow(/neither text, nor a list of messages/);
+    }
+    for (const options of [null, 5]) {
+      expect(() => generate("a", options)).toThrow(/the options are (null|5); use an object/);
+    }
+    expect(() => generate("a", { stop: 5 })).toThrow(/stop is 5; use a list of texts/);
+    expect(() => generate("a", { stopTokenIds: 5 })).toThrow(/stopTokenIds is 5/);
+    expect(() => generate("a", { signal: {} })).toThrow(/signal is .*AbortController/);
+    await expect(engine.generateBatch("ab" as never)).rejects.toThrow(/not a list/);
+    const create = createEngine as (options?: unknown) => unknown;
+    for (const options of [undefined, {}, { model: null }, { model: {} }]) {
+      expect(() => create(options)).toThrow(/there is no model/);
+    }
+    expect(() => create({ model, policy: "foo" })).toThrow(/policy is "foo"/);
+    expect(() => create({ model, speculative: "x" })).toThrow(/speculative is "x"/);
+  });
+
   it("refuses prompts that it cannot continue", () => {
     using engine = createEngine({ model });
     expect(() => engine.generate("")).toThrow(/prompt is empty/);

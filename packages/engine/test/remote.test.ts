@@ -247,6 +247,9 @@ describe("RemoteEngine", () => {
     const structured = { type: "regex", pattern: "a" } as const;
     expect(() => engine.generate("abc", { structured })).toThrow(/regex/);
     expect(() => engine.generate("abc", { promptLogprobs: 1 })).toThrow(/promptLogprobs/);
+    expect(() => engine.generate("abc", { maxTokens: Number.NaN })).toThrow(/maxTokens is NaN/);
+    expect(() => engine.generate("abc", { temperature: Number.NaN })).toThrow(/temperature is NaN/);
+    expect(() => engine.generate(5 as never)).toThrow(/neither text, nor a list of messages/);
   });
 
   it.each([

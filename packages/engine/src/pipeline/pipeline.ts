@@ -31,6 +31,12 @@ export async function pipeline(
   if (task !== "text-generation") {
     throw new InvalidArgumentError(`pipeline: the task is ${task}; use text-generation`, { task });
   }
+  if (typeof source !== "object" || source === null) {
+    throw new InvalidArgumentError(
+      `pipeline: the source is ${JSON.stringify(source)}; load the model first, with loadModel of @x/models`,
+      { source },
+    );
+  }
   const isModel = "tokenizer" in source;
   const engine = isModel ? createEngine({ model: source }) : source;
   const instance = new TextGenerationPipeline(engine, isModel);

@@ -1,15 +1,20 @@
-import { InvalidArgumentError } from "@x/models";
+import { InvalidArgumentError, Sampler } from "@x/models";
 import { EngineDisposedError } from "../errors";
 import { Generation } from "../generation";
 import type { GenerationOptions } from "../generation-options";
 import type { GenerationResult } from "../generation-result";
 import type { Prompt } from "../prompt";
+import { requirePrompt, requirePrompts } from "../require-prompt";
+import { resolveGenerationOptions } from "../resolved-options";
 import type { TextGenerator } from "../text-generator";
 import { postWithRetries } from "./post-with-retries";
 import type { RemoteEngineOptions } from "./remote-engine-options";
 import { RemoteGeneration } from "./remote-generation";
 import { requireSupported } from "./require-supported";
 import { toRemoteCall } from "./to-request-body";
+
+/** Only the server knows how many tokens its model has. */
+const unknownVocabulary = 2 ** 31 - 1;
 
 /**
  * An engine behind a server that speaks OpenAI's protocol: a vLLM cluster, the server of this
@@ -66,6 +71,9 @@ export class RemoteEngine implements TextGenerator, Disposable {
     if (this.#isDisposed) {
       throw new EngineDisposedError("the engine was disposed; make another RemoteEngine");
     }
+    requirePrompt(prompt);
+    const { sampling } = resolveGenerationOptions(options, unknownVocabulary);
+    void new Sampler({ ...sampling, repetitionPenalty: options.repetitionPenalty });
     requireSupported(options, this.#options);
     const { apiKey, headers, maxRetries = 2, fetch = globalThis.fetch } = this.#options;
     const { path, body } = toRemoteCall(prompt, options, this.#options);
@@ -97,6 +105,7 @@ export class RemoteEngine implements TextGenerator, Disposable {
     prompts: readonly Prompt[],
     options: GenerationOptions = {},
   ): Promise<GenerationResult[]> {
+    requirePrompts(prompts);
     const results: GenerationResult[] = [];
     const running = new Set<Generation>();
     let next = 0;

@@ -18,7 +18,7 @@ export const responseFormat = z.discriminatedUnion("type", [
     json_schema: z.object({
       name: optional(z.string()),
       strict: optional(z.boolean()),
-      schema: optional(z.union([jsonObject, z.boolean()])),
+      schema: z.union([jsonObject, z.boolean()]),
     }),
   }),
 ]);
@@ -82,8 +82,7 @@ function fromResponseFormat(
 ): StructuredOutput | undefined {
   if (format === undefined || format.type === "text") return undefined;
   if (format.type === "json_object") return { type: "json_object" };
-  const { schema } = format.json_schema;
-  return schema === undefined ? { type: "json_object" } : { type: "json_schema", schema };
+  return { type: "json_schema", schema: format.json_schema.schema };
 }
 
 function fromJson(

@@ -15,7 +15,7 @@ const maximumMegabytes = {
   "@x/models": 10,
   "@x/rnn": 6.5,
   "@x/paged-scheduler": 1,
-  "@x/engine": 12,
+  "@x/engine": 14,
 };
 
 /** gpu.js is bundled; it declares the others, compiled code that it does not need. */

@@ -185,8 +185,8 @@ export class WebGpuDevice extends Device {
     try {
       return new Uint8Array(await pending, 0, byteLength);
     } catch (cause) {
-      // A lost device aborts its reads a moment before it says that it is lost.
-      const settled = new Promise<undefined>((resolve) => setTimeout(resolve, 100));
+      // A lost device aborts its reads before it says that it is lost: a busy machine takes a while.
+      const settled = new Promise<undefined>((resolve) => setTimeout(resolve, 2000));
       await Promise.race([this.#end, settled]);
       throw this.#reportedError ?? new DeviceError("webgpu: a read failed", {}, { cause });
     }

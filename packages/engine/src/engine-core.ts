@@ -10,7 +10,7 @@ import {
 } from "@x/paged-scheduler";
 import type { EngineEvent } from "./engine-event";
 import { GenerationFailedError } from "./errors";
-import type { ModelRunner } from "./runner/model-runner";
+import type { LogitRows, ModelRunner } from "./runner/model-runner";
 import type { SequenceHandler } from "./sequence-handler";
 import { yieldToEventLoop } from "./yield-to-event-loop";
 
@@ -105,15 +105,17 @@ export class EngineCore {
     this.#proposeDrafts();
     const output = this.scheduler.schedule();
     for (const entry of output.scheduled) this.#live.get(entry.id)?.handler.begin?.(entry);
+    // Asked once: a sequence that ends while the logits are read has its rows among them all the same.
+    const rows = new Map(output.scheduled.map((entry) => [entry, this.#rowsOf(entry)]));
     let logits: Float32Array;
     try {
-      using rows = this.runner.forward(output, (entry) => this.#rowsOf(entry));
-      logits = (await rows.data()) as Float32Array;
+      using computed = this.runner.forward(output, (entry) => rows.get(entry) ?? "none");
+      logits = (await computed.data()) as Float32Array;
     } catch (error) {
       this.#discard(output, error);
       return;
     }
-    const sampled = this.#choose(output, logits);
+    const sampled = this.#choose(output, logits, rows);
     for (const requestOutput of this.scheduler.update(output, sampled)) {
       const { id, parentId, finishReason } = requestOutput;
       const child = parentId === undefined ? undefined : this.scheduler.request(id);
@@ -132,8 +134,8 @@ export class EngineCore {
     });
   }
 
-  #rowsOf(entry: ScheduledRequest) {
-    return this.#live.get(entry.id)?.handler.rowsOf(entry) ?? "last";
+  #rowsOf(entry: ScheduledRequest): LogitRows {
+    return this.#live.get(entry.id)?.handler.rowsOf(entry) ?? "none";
   }
 
   #proposeDrafts(): void {
@@ -147,8 +149,12 @@ export class EngineCore {
   }
 
   /** The tokens of every request in the step; a request that cannot choose fails alone. */
-  #choose(output: SchedulerOutput, logits: Float32Array): (readonly number[])[] {
-    const counts = output.scheduled.map((entry) => countRows(this.#rowsOf(entry), entry));
+  #choose(
+    output: SchedulerOutput,
+    logits: Float32Array,
+    rowsOf: ReadonlyMap<ScheduledRequest, LogitRows>,
+  ): (readonly number[])[] {
+    const counts = output.scheduled.map((entry) => countRows(rowsOf.get(entry) ?? "none", entry));
     const numRows = counts.reduce((sum, count) => sum + count, 0);
     const vocabularySize = numRows === 0 ? 0 : logits.length / numRows;
     let row = 0;
@@ -197,10 +203,7 @@ export class EngineCore {
   }
 }
 
-function countRows(
-  rows: "last" | "all" | "none",
-  { numScheduledTokens }: ScheduledRequest,
-): number {
+function countRows(rows: LogitRows, { numScheduledTokens }: ScheduledRequest): number {
   if (rows === "none") return 0;
   return rows === "last" ? 1 : numScheduledTokens;
 }

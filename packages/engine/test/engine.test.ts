@@ -309,6 +309,27 @@ describe("failures", () => {
     expect(result.outputs).toEqual(expected.outputs);
   });
 
+  it("keeps the others' logits apart from those of a request that ends while they are read", async () => {
+    using engine = createEngine({ model, maxBatchedTokens: 20 });
+    const alone = await engine.generate("hello", { ...plain, maxTokens: 8 });
+    const other = engine.generate("hello", { ...plain, maxTokens: 8 });
+    // Beside it for six steps, without a row of logits in any but the last.
+    const ending = engine.generate("x".repeat(100), { ...plain, maxTokens: 8 });
+    const forward = model.model.forward.bind(model.model);
+    let numSteps = 0;
+    vi.spyOn(model.model, "forward").mockImplementation((batch) => {
+      const logits = forward(batch);
+      const read = logits.data.bind(logits);
+      vi.spyOn(logits, "data").mockImplementation(() => {
+        if (++numSteps === 3) ending.cancel();
+        return read();
+      });
+      return logits;
+    });
+    expect((await ending).outputs[0]?.finishReason).toBe("abort");
+    expect((await other).outputs).toEqual(alone.outputs);
+  });
+
   it("fails the requests of steps that fail again, and serves the next", async () => {
     using engine = createEngine({ model });
     const spy = vi.spyOn(model.model, "forward").mockImplementation(() => {

@@ -20,12 +20,15 @@ const names = ["queries", "keys", "values", "logDecay", "beta", "state"] as cons
  * differentiating a single stretch needs.
  */
 export function runStretches(operands: Operands, size: number, form: StretchForm): Stretch {
-  const present = names.filter((name) => operands[name] !== undefined);
+  const present = presentNames(operands);
   const inputs = present.map((name) => operands[name] as Tensor);
   if (!needsRecord(inputs)) return forward(operands, size, form);
   return tidy(() => {
-    const detached = Object.fromEntries(present.map((name) => [name, operands[name]?.detach()]));
-    const { output, state } = forward(detached as unknown as Operands, size, form);
+    const detached = withOperands(
+      operands,
+      inputs.map((input) => input.detach()),
+    );
+    const { output, state } = forward(detached, size, form);
     const saved = inputs.map((input) => new SavedTensor(input));
     record({
       operation: "linear-recurrence",
@@ -34,19 +37,23 @@ export function runStretches(operands: Operands, size: number, form: StretchForm
       saved,
       compute: ([outputGradient, stateGradient], needs) => {
         const restored = saved.map((one) => one.restore("linear recurrence"));
-        const named = Object.fromEntries(present.map((name, index) => [name, restored[index]]));
-        const gradients = backward(
-          named as unknown as Operands,
-          outputGradient,
-          stateGradient,
-          size,
-          form,
-        );
+        const named = withOperands(operands, restored);
+        const gradients = backward(named, outputGradient, stateGradient, size, form);
         return present.map((name, index) => (needs[index] ? gradients[name] : undefined));
       },
     });
     return { output, state };
   });
+}
+
+function presentNames(operands: Operands): (keyof Operands)[] {
+  return names.filter((name) => operands[name] !== undefined);
+}
+
+/** The operands with other tensors, in the order of their names, in place of those that are there. */
+function withOperands(operands: Operands, tensors: readonly Tensor[]): Operands {
+  const others = presentNames(operands).map((name, index) => [name, tensors[index]]);
+  return { ...operands, ...Object.fromEntries(others) };
 }
 
 /** The same stretch of every operand; the state is that before it. */

@@ -1,10 +1,10 @@
 import { createDevice, type Device, normalNumbers } from "@x/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pairwise } from "../../../tools/testing/pairwise";
 import type { RecurrenceForm } from "../src/index";
 import { makeOperands, members } from "./support/members";
 import { naiveGradients } from "./support/naive-gradients";
 import { naiveRecurrence } from "./support/naive-recurrence";
-import { pairwise } from "./support/pairwise";
 import { relativeError } from "./support/relative-error";
 import { runGradients } from "./support/run-gradients";
 

@@ -11,6 +11,7 @@ import {
   valueAndGrad,
 } from "@x/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readSafetensors } from "../../../tools/testing/read-safetensors";
 import {
   deltaRule,
   gatedDeltaRule,
@@ -24,10 +25,9 @@ import {
   stateSpaceDuality,
   taylorFeatures,
 } from "../src/index";
-import { readSafetensors } from "./support/read-safetensors";
 import { relativeError } from "./support/relative-error";
 
-const fixture = readSafetensors("linear-attention.safetensors");
+const fixture = readSafetensors(new URL("fixtures/linear-attention.safetensors", import.meta.url));
 
 type Operands = Record<string, Tensor>;
 type Run = (operands: Operands, options: RecurrenceOptions) => RecurrenceResult;

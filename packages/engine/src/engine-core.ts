@@ -1,3 +1,4 @@
+import { yieldToEventLoop } from "@x/models";
 import {
   type FinishReason,
   type ForkOptions,
@@ -12,7 +13,6 @@ import type { EngineEvent } from "./engine-event";
 import { GenerationFailedError } from "./errors";
 import type { LogitRows, ModelRunner } from "./runner/model-runner";
 import type { SequenceHandler } from "./sequence-handler";
-import { yieldToEventLoop } from "./yield-to-event-loop";
 
 /** Steps that may fail with a sequence in them before the sequence fails. */
 const mostFailures = 2;

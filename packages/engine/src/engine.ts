@@ -1,9 +1,4 @@
-import {
-  type ChatMessage,
-  ContextLengthError,
-  InvalidArgumentError,
-  type LanguageModel,
-} from "@x/models";
+import { type ChatMessage, InvalidArgumentError, type LanguageModel } from "@x/models";
 import { NgramProposer, type SchedulerSnapshot } from "@x/paged-scheduler";
 import { Answer } from "./answer";
 import { AnswerHandler } from "./answer-handler";
@@ -19,7 +14,8 @@ import type { GenerationOptions } from "./generation-options";
 import type { GenerationResult } from "./generation-result";
 import { GenerationTask } from "./generation-task";
 import type { Prompt } from "./prompt";
-import { requirePrompt, requirePrompts } from "./require-prompt";
+import { requireEngineOptions } from "./require-engine-options";
+import { requirePrompt, requirePrompts, requireRoom, requireTokens } from "./require-prompt";
 import { type ResolvedGenerationOptions, resolveGenerationOptions } from "./resolved-options";
 import { createRunner } from "./runner/create-runner";
 import { TokenChooser } from "./sampling/token-chooser";
@@ -62,7 +58,6 @@ export class Engine implements TextGenerator, Disposable {
   readonly #isSpeculative: boolean;
   readonly #grammars: GrammarStore;
   readonly #maxSequences: number;
-  readonly #tasks = new Set<GenerationTask>();
   readonly #onEvent: EngineOptions["onEvent"];
   readonly #generated = new ThroughputWindow();
   readonly #prompted = new ThroughputWindow();
@@ -76,13 +71,6 @@ export class Engine implements TextGenerator, Disposable {
     const { maxBatchedTokens = Math.max(defaultBatchedTokens, maxSequences) } = options;
     const { prefixCaching = true, chunkedPrefill = true, policy = "fcfs" } = options;
     const { speculative = false } = options;
-    for (const [name, value] of Object.entries({ cacheBytes, blockSize, maxSequences })) {
-      if (Number.isSafeInteger(value) && value >= 1) continue;
-      throw new InvalidArgumentError(
-        `createEngine: ${name} is ${value}; use a whole number of 1 or more`,
-        { [name]: value },
-      );
-    }
     this.model = model;
     this.#grammars = new GrammarStore(model.tokenizer);
     this.#onEvent = options.onEvent;
@@ -144,8 +132,8 @@ export class Engine implements TextGenerator, Disposable {
     requirePrompt(prompt);
     const resolved = resolveGenerationOptions(options, this.model.tokenizer.vocabularySize);
     const promptTokenIds = this.encodePrompt(prompt);
-    this.#requireTokens(promptTokenIds);
-    this.#requireRoom(promptTokenIds.length, resolved.maxTokens);
+    requireTokens(promptTokenIds, this.model.tokenizer.vocabularySize);
+    requireRoom(promptTokenIds.length, resolved.maxTokens, this.maxModelLength);
     const task = this.#createTask(promptTokenIds, resolved);
     return new Generation(task);
   }
@@ -178,7 +166,7 @@ export class Engine implements TextGenerator, Disposable {
     const { signal, maxTokens, beamWidth } = options;
     signal?.throwIfAborted();
     const promptTokenIds = this.encodePrompt(prompt);
-    this.#requireTokens(promptTokenIds);
+    requireTokens(promptTokenIds, this.model.tokenizer.vocabularySize);
     if (beamWidth > this.#maxSequences) {
       throw new InvalidArgumentError(
         `beamSearch: beamWidth is ${beamWidth}; use at most the engine's maxSequences, ${this.#maxSequences}`,
@@ -188,7 +176,7 @@ export class Engine implements TextGenerator, Disposable {
     const { tokenizer } = this.model;
     const id = `beams-${this.#numRequests}`;
     const search = new BeamSearch({ id, promptTokenIds, options, tokenizer, core: this.#core });
-    this.#requireRoom(promptTokenIds.length, maxTokens);
+    requireRoom(promptTokenIds.length, maxTokens, this.maxModelLength);
     this.#numRequests++;
     const onAbort = () => search.fail(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -293,16 +281,12 @@ export class Engine implements TextGenerator, Disposable {
     return task;
   }
 
-  /** Keeps the task while it runs, and listens to its signal. */
+  /** Listens to the task's signal while it runs. */
   #follow(task: GenerationTask): void {
-    this.#tasks.add(task);
     const { signal } = task.options;
     const onAbort = () => this.#abort(task);
     signal?.addEventListener("abort", onAbort, { once: true });
-    const release = () => {
-      signal?.removeEventListener("abort", onAbort);
-      this.#tasks.delete(task);
-    };
+    const release = () => signal?.removeEventListener("abort", onAbort);
     task.result().then(release, () => {
       release();
       // Siblings of an answer that failed.
@@ -333,29 +317,6 @@ export class Engine implements TextGenerator, Disposable {
       throw new EngineDisposedError("the engine was disposed; make another with createEngine");
     }
   }
-
-  #requireTokens(tokenIds: readonly number[]): void {
-    const { vocabularySize } = this.model.tokenizer;
-    if (tokenIds.length === 0) {
-      throw new InvalidArgumentError("generate: the prompt is empty; give at least one token");
-    }
-    const invalid = tokenIds.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
-    if (invalid === undefined) return;
-    throw new InvalidArgumentError(
-      `generate: the prompt's token id ${invalid} is not of the vocabulary; use 0 to ${vocabularySize - 1}`,
-      { tokenId: invalid, vocabularySize },
-    );
-  }
-
-  #requireRoom(promptTokens: number, maxTokens: number | undefined): void {
-    const limit = this.maxModelLength;
-    if (promptTokens + (maxTokens ?? 1) <= limit) return;
-    const wanted = maxTokens === undefined ? "" : ` and ${maxTokens} of the answer`;
-    throw new ContextLengthError(
-      `generate: ${promptTokens} tokens of the prompt${wanted} exceed the limit of ${limit} tokens; shorten the prompt${maxTokens === undefined ? "" : " or lower maxTokens"}`,
-      { promptTokens, maxTokens, maxModelLength: limit },
-    );
-  }
 }
 
 function toRequest({ id, promptTokenIds, options }: GenerationTask) {
@@ -372,26 +333,6 @@ function toRequest({ id, promptTokenIds, options }: GenerationTask) {
     ...(cacheSalt !== undefined && { cacheSalt }),
     skipPrefixCache: options.promptLogprobs !== undefined,
   };
-}
-
-/** What TypeScript would have found. */
-function requireEngineOptions({ model, policy, speculative }: EngineOptions = {} as EngineOptions) {
-  const isModel = typeof model?.model?.forward === "function" && model.tokenizer !== undefined;
-  if (!isModel) {
-    throw new InvalidArgumentError("createEngine: there is no model; give it what loadModel gave");
-  }
-  if (!["fcfs", "priority", undefined].includes(policy)) {
-    throw new InvalidArgumentError(
-      `createEngine: policy is ${JSON.stringify(policy)}; use "fcfs" or "priority"`,
-      { policy },
-    );
-  }
-  if (!["boolean", "object", "undefined"].includes(typeof speculative)) {
-    throw new InvalidArgumentError(
-      `createEngine: speculative is ${JSON.stringify(speculative)}; use true, false or an object`,
-      { speculative },
-    );
-  }
 }
 
 /** Share of the slots in used blocks that hold a token; 1 when none is used. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { pairwise } from "../../../tools/testing/pairwise";
 import {
   type AttentionCase,
   arrivingGradients,
@@ -10,7 +11,6 @@ import {
   references,
 } from "./support/attention-case";
 import { recordLaunches, simdCases } from "./support/devices";
-import { pairwise } from "./support/pairwise";
 
 const factors = {
   size: [1, 8, 32, 40, 59, 64, 80, 96, 128, 256],

@@ -1,10 +1,10 @@
 import { tensor, tidy } from "@x/tensor";
 import { describe, expect, it } from "vitest";
+import { readSafetensors } from "../../../tools/testing/read-safetensors";
 import { flashAttentionBackward, flashAttentionWithLogSumExp } from "../src/index";
 import { gpujsCases, simdCases } from "./support/devices";
-import { readSafetensors } from "./support/read-safetensors";
 
-const fixture = readSafetensors("flash-attention.safetensors");
+const fixture = readSafetensors(new URL("fixtures/flash-attention.safetensors", import.meta.url));
 const cases: Record<string, { causal?: boolean; scale?: number; bias?: boolean }> = JSON.parse(
   fixture.metadata.cases!,
 );

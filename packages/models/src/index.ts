@@ -49,6 +49,7 @@ export {
   type TextModel,
 } from "./generation/generate";
 export { GenerationState } from "./generation/generation-state";
+export { yieldToEventLoop } from "./generation/yield-to-event-loop";
 export {
   type ByteSource,
   byteSourceFromBlob,

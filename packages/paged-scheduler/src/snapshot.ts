@@ -18,6 +18,7 @@ export interface RequestSnapshot {
   readonly id: string;
   readonly parentId: string | undefined;
   readonly status: RequestStatus;
+  readonly numPromptTokens: number;
   readonly numTokens: number;
   readonly numComputedTokens: number;
   /** Block ids by position, per group. */
@@ -80,6 +81,7 @@ function describe(request: Request): RequestSnapshot {
     id: request.id,
     parentId: request.parentId,
     status: request.status,
+    numPromptTokens: request.numPromptTokens,
     numTokens: request.numTokens,
     numComputedTokens: request.numComputedTokens,
     blockTables: request.blockTables.map((table) => [...table.view()]),

@@ -448,7 +448,7 @@ describe("the scheduler's state", () => {
     const running = post("/v1/completions", endless);
     const states: { stats: object; snapshot: { running: object[]; blocks: object[] } }[] = [];
     const decoder = new TextDecoder();
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    for await (const chunk of response.body ?? []) {
       const event = decoder.decode(chunk);
       states.push(JSON.parse(event.slice("data: ".length)));
       if (states.length === 3) break;

@@ -291,7 +291,7 @@ function layerParameters(
   own: (name: string) => Tensor,
 ): LinearAttentionParameters {
   const entries = Object.keys(layer.parameters).map((name) => [name, own(`attention.${name}`)]);
-  return Object.fromEntries(entries) as unknown as LinearAttentionParameters;
+  return { ...layer.parameters, ...Object.fromEntries(entries) };
 }
 
 function prefixed(

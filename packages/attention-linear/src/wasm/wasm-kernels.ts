@@ -42,8 +42,8 @@ function forward(kernels: RecurrenceExports, host: WasmKernelHost): Implementati
   return {
     accepts: areContiguous,
     run: (inputs, outputs, attributes) => {
-      const operands = inputs as unknown as ForwardInputs;
-      const [output, state] = outputs as unknown as ForwardOutputs;
+      const operands = inputs as ForwardInputs;
+      const [output, state] = outputs as ForwardOutputs;
       const { starts } = attributes as RecurrenceAttributes;
       copy(operands[5], state);
       const bytes = kernels.recurrenceScratchBytes(state.dimension(2));
@@ -60,9 +60,8 @@ function backward(kernels: RecurrenceExports, host: WasmKernelHost): Implementat
     accepts: areContiguous,
     run: (inputs, outputs, attributes) => {
       const [queries, keys, values, logDecay, beta, initial, dOutput, dLast] =
-        inputs as unknown as BackwardInputs;
-      const [dQueries, dKeys, dValues, dLogDecay, dBeta, dState] =
-        outputs as unknown as BackwardOutputs;
+        inputs as BackwardInputs;
+      const [dQueries, dKeys, dValues, dLogDecay, dBeta, dState] = outputs as BackwardOutputs;
       const { starts } = attributes as RecurrenceAttributes;
       copy(dLast, dState);
       const lengths = starts.map((start, index) => start - (starts[index - 1] ?? 0));

@@ -1,8 +1,8 @@
 import type { LinearLanguageModel } from "@x/attention-linear";
 import { clone, concat, type Device, type Tensor, take, tensor, tidy } from "@x/tensor";
 import type { CausalLM, CausalLMConfig, SequenceChunk, SequenceState } from "../causal-lm";
-import { ContextLengthError, InvalidArgumentError } from "../errors";
 import { LinearAttentionState } from "./linear-attention-state";
+import { requireChunks, requireContext } from "./require-chunks";
 
 /** Settings of a {@link LinearAttentionModel}. */
 export interface LinearAttentionModelOptions {
@@ -94,34 +94,16 @@ export class LinearAttentionModel implements CausalLM {
   }
 
   #sequencesOf(batch: readonly SequenceChunk[]): LinearAttentionState[] {
-    const { vocabularySize, contextLength } = this.config;
-    if (batch.length === 0) throw new InvalidArgumentError("forward: the batch holds no chunk");
-    const sequences = new Set<LinearAttentionState>();
+    const sequences = requireChunks(
+      batch,
+      this.config,
+      (state): state is LinearAttentionState =>
+        state instanceof LinearAttentionState && state.model === this.#model,
+    );
     for (const { state, tokenIds } of batch) {
-      const isOwn = state instanceof LinearAttentionState && state.model === this.#model;
-      if (!isOwn || sequences.has(state)) {
-        throw new InvalidArgumentError(
-          "forward: give each chunk a state of its own, made by this model's createState()",
-        );
-      }
-      sequences.add(state);
-      if (tokenIds.length === 0) throw new InvalidArgumentError("forward: a chunk holds no token");
-      for (const id of Array.from(tokenIds)) {
-        if (Number.isInteger(id) && id >= 0 && id < vocabularySize) continue;
-        throw new InvalidArgumentError(
-          `forward: token id ${id} is not of the vocabulary; use 0 to ${vocabularySize - 1}`,
-          { tokenId: id, vocabularySize },
-        );
-      }
-      const total = state.length + tokenIds.length;
-      if (total > contextLength) {
-        throw new ContextLengthError(
-          `forward: ${total} tokens exceed the context of ${contextLength}; shorten the sequence`,
-          { total, contextLength },
-        );
-      }
+      requireContext(state.length + tokenIds.length, this.config.contextLength);
     }
-    return [...sequences];
+    return sequences;
   }
 }
 

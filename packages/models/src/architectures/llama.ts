@@ -22,13 +22,14 @@ import type {
   SequenceState,
   StateOptions,
 } from "../causal-lm";
-import { ContextLengthError, InvalidArgumentError } from "../errors";
+import { InvalidArgumentError } from "../errors";
 import { cachedAttention } from "./cached-attention";
 import type { LlamaConfig } from "./llama-config";
 import { LlamaProgram } from "./llama-program";
 import type { LlamaLayerWeights, LlamaWeights } from "./llama-weights";
 import { assertDistinctSlots } from "./paged-program-state";
 import { ProgramState } from "./program-state";
+import { requireChunks, requireContext } from "./require-chunks";
 import { type RotaryTables, rotaryTables } from "./rotary-tables";
 
 /** A batch as the layers see it: `N` tokens, and which of them belong to which sequence. */
@@ -189,34 +190,15 @@ export class Llama implements CausalLM {
   }
 
   #assertBatch(batch: readonly SequenceChunk[]): void {
-    const { contextLength, vocabularySize } = this.config;
-    if (batch.length === 0) throw new InvalidArgumentError("forward: the batch holds no chunk");
-    const states = new Set<SequenceState>();
+    requireChunks(
+      batch,
+      this.config,
+      (state): state is LlamaState | ProgramState =>
+        state instanceof LlamaState ||
+        (state instanceof ProgramState && state.device === this.device),
+    );
     for (const { state, tokenIds } of batch) {
-      const isPrepared = state instanceof ProgramState && state.device === this.device;
-      if (!(isPrepared || state instanceof LlamaState) || states.has(state)) {
-        throw new InvalidArgumentError(
-          "forward: give each chunk a state of its own, made by this model's createState()",
-        );
-      }
-      states.add(state);
-      if (tokenIds.length === 0) throw new InvalidArgumentError("forward: a chunk holds no token");
-      const invalid = Array.from(tokenIds).find(
-        (id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize,
-      );
-      if (invalid !== undefined) {
-        throw new InvalidArgumentError(
-          `forward: token id ${invalid} is not of the vocabulary; use 0 to ${vocabularySize - 1}`,
-          { tokenId: invalid, vocabularySize },
-        );
-      }
-      const total = lastPosition(state, tokenIds.length) + 1;
-      if (total > contextLength) {
-        throw new ContextLengthError(
-          `forward: ${total} tokens exceed the context of ${contextLength}; shorten the sequence`,
-          { total, contextLength },
-        );
-      }
+      requireContext(lastPosition(state, tokenIds.length) + 1, this.config.contextLength);
       const { cache }: SequenceState = state;
       cache?.assertRoom(tokenIds.length);
       if (state instanceof ProgramState) state.assertRoom(tokenIds.length);

@@ -16,6 +16,7 @@ import {
 import type { CausalLM, SequenceChunk, SequenceState } from "../causal-lm";
 import { InvalidArgumentError } from "../errors";
 import type { RecurrentConfig, RecurrentWeights } from "./recurrent-weights";
+import { requireChunks } from "./require-chunks";
 
 /**
  * A recurrent language model: embedding, LSTM or GRU layers, a linear head. The state of a sequence
@@ -93,27 +94,12 @@ export class RecurrentModel implements CausalLM {
   }
 
   #sequencesOf(batch: readonly SequenceChunk[]): RecurrentSequence[] {
-    const { vocabularySize } = this.config;
-    if (batch.length === 0) throw new InvalidArgumentError("forward: the batch holds no chunk");
-    const sequences = new Set<RecurrentSequence>();
-    for (const { state, tokenIds } of batch) {
-      const isOwn = state instanceof RecurrentSequence && state.layer === this.#layer;
-      if (!isOwn || sequences.has(state)) {
-        throw new InvalidArgumentError(
-          "forward: give each chunk a state of its own, made by this model's createState()",
-        );
-      }
-      sequences.add(state);
-      if (tokenIds.length === 0) throw new InvalidArgumentError("forward: a chunk holds no token");
-      for (const id of Array.from(tokenIds)) {
-        if (Number.isInteger(id) && id >= 0 && id < vocabularySize) continue;
-        throw new InvalidArgumentError(
-          `forward: token id ${id} is not of the vocabulary; use 0 to ${vocabularySize - 1}`,
-          { tokenId: id, vocabularySize },
-        );
-      }
-    }
-    return [...sequences];
+    return requireChunks(
+      batch,
+      this.config,
+      (state): state is RecurrentSequence =>
+        state instanceof RecurrentSequence && state.layer === this.#layer,
+    );
   }
 }
 

@@ -4,12 +4,13 @@ import type { RequestSnapshot } from "@x/paged-scheduler";
 export type RequestPhase = "prefill" | "decode" | "preempted" | "waiting";
 
 /**
- * Where a request stands. While an answer is decoded all tokens are computed, the newest at most
- * excepted; before that it is the prompt, or what a preemption lost, that is computed.
+ * Where a request stands. An answer is decoded once it has a token, and all tokens but the newest
+ * are computed; before that it is the prompt, or what a preemption lost, that is computed.
  */
 export function requestPhase(request: RequestSnapshot): RequestPhase {
-  const { status, numTokens, numComputedTokens } = request;
+  const { status, numPromptTokens, numTokens, numComputedTokens } = request;
   if (status === "preempted") return "preempted";
   if (status !== "running") return "waiting";
-  return numTokens - numComputedTokens <= 1 ? "decode" : "prefill";
+  const hasCaughtUp = numTokens - numComputedTokens <= 1;
+  return hasCaughtUp && numTokens > numPromptTokens ? "decode" : "prefill";
 }

@@ -13,8 +13,8 @@ export interface FixtureFile {
 }
 
 /** Reads a safetensors file that holds F32, I32 and U8. */
-export function readSafetensors(name: string): FixtureFile {
-  const file = readFileSync(new URL(`../fixtures/${name}`, import.meta.url));
+export function readSafetensors(path: URL): FixtureFile {
+  const file = readFileSync(path);
   const headerLength = Number(file.readBigUInt64LE(0));
   const { __metadata__: metadata = {}, ...entries } = JSON.parse(
     file.toString("utf8", 8, 8 + headerLength),

@@ -16,6 +16,8 @@ export async function importPeer<Module>(
     log("installing the peers …");
     const install = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock"], {
       cwd: peersDirectory,
+      // The package brings its processor code; its install step would fetch the CUDA one, 300 MB.
+      env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" },
       stdio: ["ignore", 2, 2],
       shell: process.platform === "win32",
     });

@@ -21,6 +21,11 @@ export interface LoadModelOptions extends WeightLoadingOptions {
   readonly kernels?: KernelChoice | undefined;
   /** Threads that compute; see `createDevice`. Results do not depend on it. */
   readonly threads?: number | undefined;
+  /**
+   * The fewest bits of an activation in products with `q4_0`, `q4_1` and `q8_0` weights; see
+   * `createDevice`. Default 16.
+   */
+  readonly activationBits?: 8 | 16 | undefined;
 }
 
 /**
@@ -45,7 +50,14 @@ export interface LoadModelOptions extends WeightLoadingOptions {
  */
 export async function loadModel(
   source: ByteSource,
-  { device: deviceName, kernels, threads, signal, onProgress }: LoadModelOptions = {},
+  {
+    device: deviceName,
+    kernels,
+    threads,
+    activationBits,
+    signal,
+    onProgress,
+  }: LoadModelOptions = {},
 ): Promise<LanguageModel> {
   if (typeof source?.read !== "function") {
     throw new InvalidArgumentError(
@@ -59,6 +71,7 @@ export async function loadModel(
   const device = await createDevice(deviceName, {
     ...(kernels && { kernels }),
     ...(threads !== undefined && { threads }),
+    ...(activationBits !== undefined && { activationBits }),
   });
   try {
     const model = await plan.load(file, device, { signal, onProgress });

@@ -24,8 +24,20 @@ export namespace BlockFormat {
   export const Q6_K: i32 = 8;
 }
 
-/** Added to Q4_0 and Q4_1 in an instruction: activations are in planes, see `byte-planes.ts`. */
-export const planesFlag: i32 = 16;
+/**
+ * What an instruction says of a product: the format of its weights, and above that in how many planes
+ * of bytes its activations are, see `byte-planes.ts`; 0 for words.
+ */
+export namespace ProductFormat {
+  @inline
+  export function weights(product: i32): i32 {
+    return product & 15;
+  }
+  @inline
+  export function planes(product: i32): i32 {
+    return product >> 4;
+  }
+}
 
 /** Weights in a block. */
 export const blockSize: i32 = 32;

@@ -1,7 +1,7 @@
 export { adamStep } from "./adam-step";
 export { argmax, argmin } from "./argmax";
 export { attentionScratchBytes } from "./attention";
-export { hasByteProducts } from "./byte-planes";
+export { byteProducts } from "./byte-planes";
 export { copyStrided } from "./copy-strided";
 export { linearScratchBytes } from "./linear-scratch";
 export { matmulScratchBytes } from "./matmul";

@@ -1,7 +1,6 @@
 import { BlockFormat, blockBytes, blockSize } from "./block-format";
-import { multiplyPanelByPlanes, multiplyRowsByPlanes, unpackBytePanel } from "./byte-planes";
+import { multiplyPanelByPlanes, unpackBytePanel } from "./byte-planes";
 import { multiplyPanel, multiplyTwoPanels, unpackPanel } from "./block-panels";
-import { multiplyRows } from "./block-rows";
 import { quantizedBlockBytes } from "./quantized-activations";
 import {
   panelBlockBytes,
@@ -13,6 +12,7 @@ import {
   segmentRows,
 } from "./quantized-rows";
 import { groupCount, groupDistance, groupStart } from "./row-groups";
+import { multiplyRows, multiplyStreams, streamCount, streamsPay } from "./row-streams";
 import { storeLanes } from "./simd";
 import { multiplySuperRows, partBytes, superRowBytes, unpackSuperPanel } from "./super-blocks";
 
@@ -31,6 +31,54 @@ export function blockScratchBytes(k: i32): usize {
 }
 
 /**
+ * Products of rows that are too few for a panel with weight rows that lie `distance` apart, the first
+ * of them `begin` to `end`.
+ */
+@inline
+function multiplySingles(
+  x: usize,
+  weight: usize,
+  out: usize,
+  m: i32,
+  k: i32,
+  n: i32,
+  begin: i32,
+  end: i32,
+  distance: i32,
+  products: usize,
+  format: i32,
+  planes: i32,
+): void {
+  const blocks = k / blockSize;
+  const weightRowBytes: usize = blocks * blockBytes(format);
+  const integerRowBytes: usize = blocks * quantizedBlockBytes(planes);
+  const scaleRowBytes: usize = blocks * 4;
+  const scales = x + m * integerRowBytes;
+  const offsets = scales + m * scaleRowBytes;
+  for (let start = begin; start < end; start++) {
+    for (let row = 0; row < m; row++) {
+      multiplyStreams(
+        x + row * integerRowBytes,
+        scales + row * scaleRowBytes,
+        offsets + row * scaleRowBytes,
+        weight + start * weightRowBytes,
+        distance * weightRowBytes,
+        streamCount / 4,
+        blocks,
+        products,
+        format,
+        planes,
+      );
+      let target = out + (row * n + start) * 4;
+      for (let quad = 0; quad < streamCount / 4; quad++) {
+        storeLanes(target, v128.load(products + quad * 16), 4, distance * 4);
+        target += distance * 16;
+      }
+    }
+  }
+}
+
+/**
  * Columns `rowBegin` to `rowEnd` of out[m, n] = x[m, k] · weight[n, k]ᵀ, for weights in a block
  * format.
  *
@@ -38,9 +86,12 @@ export function blockScratchBytes(k: i32): usize {
  * packed weights. Both add the same integers, and then the same float32 terms in the same order, so
  * an element does not depend on the way it took.
  *
+ * Where streams pay, a range takes its share of each stream instead of its columns. Ranges that cover
+ * all columns compute them all either way; they begin at multiples of 16.
+ *
  * @param x what `quantizeRows` made of the activations for this format.
  * @param superFormat which of them when `format` is `superBlocks`.
- * @param planes whether the activations are in byte planes; for Q4_0 and Q4_1 alone.
+ * @param planes of bytes that the activations are in, 0 for words; for Q4_0, Q4_1 and Q8_0 alone.
  */
 @inline
 function multiplyBlocks(
@@ -55,7 +106,7 @@ function multiplyBlocks(
   scratch: usize,
   format: i32,
   superFormat: i32,
-  planes: bool,
+  planes: i32,
 ): void {
   const isSuper = format == superBlocks;
   const hasMinimums =
@@ -64,19 +115,29 @@ function multiplyBlocks(
   const weightRowBytes: usize = isSuper
     ? superRowBytes(k, superFormat)
     : blocks * blockBytes(format);
-  const integerRowBytes: usize = blocks * quantizedBlockBytes;
+  const integerRowBytes: usize = blocks * quantizedBlockBytes(planes);
   const scaleRowBytes: usize = blocks * 4;
-  const panelIntegerBytes: usize = blocks * panelBlockBytes;
+  const panelIntegerBytes: usize = panelRows * integerRowBytes;
   const panelRowScaleBytes: usize = blocks * panelScaleBytes;
 
   const weightIntegers = scratch;
-  const weightScales = weightIntegers + panelIntegerBytes;
+  const weightScales = weightIntegers + blocks * panelBlockBytes;
   const weightMinimums = weightScales + panelRowScaleBytes;
   const products = weightMinimums + panelRowScaleBytes;
 
+  let rows = rowEnd - rowBegin;
+  if (!isSuper && panelCount(m) == 0 && streamsPay(format, planes)) {
+    const distance = n / streamCount;
+    const begin = rowBegin / streamCount;
+    const end = rowEnd / streamCount;
+    multiplySingles(x, weight, out, m, k, n, begin, end, distance, products, format, planes);
+    if (rowEnd < n) return;
+    // What the streams leave over is the last range's.
+    rows = n % streamCount;
+    rowBegin = n - rows;
+  }
   weight += rowBegin * weightRowBytes;
   out += rowBegin * 4;
-  const rows = rowEnd - rowBegin;
   const groups = (rows + panelRows - 1) / panelRows;
 
   for (let first = 0; first < m; first += segmentRows) {
@@ -113,7 +174,7 @@ function multiplyBlocks(
           superFormat,
           products,
         );
-      } else if (panels > 0 && planes) {
+      } else if (panels > 0 && planes > 0) {
         unpackBytePanel(
           row0,
           row1,
@@ -142,18 +203,25 @@ function multiplyBlocks(
         const integers = panelIntegers + panel * panelIntegerBytes;
         const scales = panelScales + panel * panelRowScaleBytes;
         const offsets = panelOffsets + panel * panelRowScaleBytes;
-        if (planes) {
-          for (let part = 0; part < min(panels - panel, 2); part++) {
+        if (planes > 0) {
+          const parts = planes == 1 ? 1 : min(panels - panel, 2);
+          // A panel without a second one is its own, with the products thrown away.
+          const next = min(panels - 1, panel + 1) - panel;
+          for (let part = 0; part < parts; part++) {
             multiplyPanelByPlanes(
               integers + part * panelIntegerBytes,
+              integers + next * panelIntegerBytes,
               scales + part * panelRowScaleBytes,
+              scales + next * panelRowScaleBytes,
               offsets + part * panelRowScaleBytes,
+              offsets + next * panelRowScaleBytes,
               weightIntegers,
               weightScales,
               weightMinimums,
               products + part * (panelRows * panelRows * 4),
               blocks,
               format,
+              planes,
             );
           }
         } else if (panel + 1 < panels) {
@@ -194,19 +262,7 @@ function multiplyBlocks(
         const scales = singleScales + row * scaleRowBytes;
         const offsets = singleOffsets + row * scaleRowBytes;
         let product: v128;
-        if (planes) {
-          product = multiplyRowsByPlanes(
-            integers,
-            scales,
-            offsets,
-            row0,
-            row1,
-            row2,
-            row3,
-            blocks,
-            format,
-          );
-        } else if (isSuper) {
+        if (isSuper) {
           product = multiplySuperRows(
             integers,
             scales,
@@ -230,14 +286,39 @@ function multiplyBlocks(
             row3,
             blocks,
             format,
+            planes,
           );
         }
         storeLanes(target, product, count, distance * 4);
         target += n * 4;
       }
     }
-    x += segmentBytes(chunk, blocks);
+    x += segmentBytes(chunk, blocks, planes);
     out += segmentRows * n * 4;
+  }
+}
+
+/** `multiplyBlocks`, compiled apart for each number of planes. */
+@inline
+function multiplyByPlanes(
+  x: usize,
+  weight: usize,
+  out: usize,
+  m: i32,
+  k: i32,
+  n: i32,
+  rowBegin: i32,
+  rowEnd: i32,
+  scratch: usize,
+  format: i32,
+  planes: i32,
+): void {
+  if (ASC_FEATURE_RELAXED_SIMD && planes == 1) {
+    multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, format, 0, 1);
+  } else if (ASC_FEATURE_RELAXED_SIMD && planes == 2) {
+    multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, format, 0, 2);
+  } else {
+    multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, format, 0, 0);
   }
 }
 
@@ -247,11 +328,12 @@ function multiplyBlocks(
  * `k` is a multiple of 32; row i of the weights starts at `weight + i * (k / 32) * 18`. Scales are
  * finite. A row of activations with infinity or NaN gives NaN. Scratch: `blockScratchBytes(k)`.
  *
- * Error of an element: at most Σ_blocks max|x| Σ|w| / 65278 (activations have 16 bits), and
- * (k / 32 + 3) 2^-24 Σ|x w| from rounding. It does not depend on `m` or the range.
+ * Error of an element: at most Σ_blocks max|x| Σ|w| / 65278 (activations have 16 bits; 254 for 65278
+ * where they have 8), and (k / 32 + 3) 2^-24 Σ|x w| from rounding. It does not depend on `m` or the
+ * range.
  *
  * @param x the activations, from `quantizeRows`.
- * @param planes whether they are in byte planes.
+ * @param planes of bytes that they are in, 0 for words.
  */
 export function linearQ4_0(
   x: usize,
@@ -263,13 +345,10 @@ export function linearQ4_0(
   rowBegin: i32,
   rowEnd: i32,
   scratch: usize,
-  planes: bool,
+  planes: i32,
 ): void {
-  if (ASC_FEATURE_RELAXED_SIMD && planes) {
-    multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_0, 0, true);
-  } else {
-    multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_0, 0, false);
-  }
+  const format = BlockFormat.Q4_0;
+  multiplyByPlanes(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, format, planes);
 }
 
 /**
@@ -286,13 +365,10 @@ export function linearQ4_1(
   rowBegin: i32,
   rowEnd: i32,
   scratch: usize,
-  planes: bool,
+  planes: i32,
 ): void {
-  if (ASC_FEATURE_RELAXED_SIMD && planes) {
-    multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_1, 0, true);
-  } else {
-    multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q4_1, 0, false);
-  }
+  const format = BlockFormat.Q4_1;
+  multiplyByPlanes(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, format, planes);
 }
 
 /** The same for weights in Q8_0, 34 bytes a block, with the error of Q4_0. */
@@ -306,8 +382,10 @@ export function linearQ8_0(
   rowBegin: i32,
   rowEnd: i32,
   scratch: usize,
+  planes: i32,
 ): void {
-  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, BlockFormat.Q8_0, 0, false);
+  const format = BlockFormat.Q8_0;
+  multiplyByPlanes(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, format, planes);
 }
 
 /**
@@ -326,5 +404,5 @@ export function linearSuperBlocks(
   scratch: usize,
   format: i32,
 ): void {
-  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, superBlocks, format, false);
+  multiplyBlocks(x, weight, out, m, k, n, rowBegin, rowEnd, scratch, superBlocks, format, 0);
 }

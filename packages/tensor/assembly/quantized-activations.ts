@@ -11,14 +11,24 @@ import { maximumOfLanes, roundingShift, storeTransposed } from "./simd";
  * 128 * 32639 * 32 < 2^31. Weights of Q6_K have 13 bits with their scale, so activations get 14:
  * 4096 * 8191 * 32 < 2^31. An integer up to 32639 = 127 * 256 + 127 is 256 h + l with signed bytes
  * h and l.
+ *
+ * A device may be told to make do with 8 bits: q is one signed byte then, scale = max|x| / 127, and
+ * the error of one activation at most max|x| / 254.
  */
 
-/** Bytes of a block's integers. */
-export const quantizedBlockBytes: i32 = blockSize * 2;
+/** Bytes of a block's integers as 16-bit words, or as two planes of bytes. */
+export const wordBlockBytes: i32 = blockSize * 2;
+
+/** Bytes of a block's integers, in words or planes. */
+@inline
+export function quantizedBlockBytes(planes: i32): i32 {
+  return planes == 1 ? blockSize : wordBlockBytes;
+}
 
 /** The largest integer of an activation. */
 @inline
-function largestInteger(format: i32): f32 {
+function largestInteger(format: i32, planes: i32): f32 {
+  if (planes == 1) return 127;
   return format == BlockFormat.Q6_K ? 8191 : 32639;
 }
 
@@ -77,12 +87,13 @@ function storePlanes(integers: usize, low: v128, high: v128): void {
  * With `planes` they are stored as bytes in the order of `byte-planes.ts`.
  *
  * The offset of a block is what the constant part of its weights multiplies: the int32 -8 Σq for
- * Q4_0, the float32 scale * Σq for the formats with minimums.
+ * Q4_0, the float32 scale * Σq for the formats with minimums, and the int32 -128 Σq for Q8_0 in
+ * planes, whose kernels add 128 to weights.
  *
  * A row with infinity or NaN gives NaN scales, so NaN results.
  *
  * @param x row of `blocks * 32` float32.
- * @param integers where the int16 go, `blocks * 64` bytes.
+ * @param integers where they go, `blocks * quantizedBlockBytes(planes)` bytes.
  * @param scales where the first scale goes; the next is `stride` bytes further.
  * @param offsets where the first offset goes, with the same stride.
  */
@@ -94,14 +105,16 @@ export function quantizeRow(
   stride: usize,
   blocks: i32,
   format: i32,
-  planes: bool,
+  planes: i32,
 ): void {
+  const most = largestInteger(format, planes);
+  const share: f32 = 1 / most;
   const ones = i16x8.splat(1);
   for (let block = 0; block < blocks; block++) {
     const largest = largestMagnitude(x);
-    let scale = largest * (1 / largestInteger(format));
+    let scale = largest * share;
     let inverse: f32 = 0;
-    if (largest >= smallestMaximum) inverse = largestInteger(format) / largest;
+    if (largest >= smallestMaximum) inverse = most / largest;
     // Infinity and NaN alike: the difference is NaN.
     if (!(largest < f32.POSITIVE_INFINITY)) scale = f32.NaN;
     const factor = f32x4.splat(inverse);
@@ -109,7 +122,10 @@ export function quantizeRow(
     const q1 = roundEight(x + 32, factor);
     const q2 = roundEight(x + 64, factor);
     const q3 = roundEight(x + 96, factor);
-    if (planes) {
+    if (planes == 1) {
+      v128.store(integers, i8x16.narrow_i16x8_s(q0, q1));
+      v128.store(integers, i8x16.narrow_i16x8_s(q2, q3), 16);
+    } else if (planes == 2) {
       storePlanes(integers, q0, q1);
       storePlanes(integers + 16, q2, q3);
     } else if (isNibbleOrder(format)) {
@@ -123,7 +139,7 @@ export function quantizeRow(
       v128.store(integers, q2, 32);
       v128.store(integers, q3, 48);
     }
-    if (format != BlockFormat.Q8_0 && format != BlockFormat.Q6_K) {
+    if (format != BlockFormat.Q6_K && (format != BlockFormat.Q8_0 || planes > 0)) {
       const pairs = i32x4.add(
         i32x4.add(i32x4.dot_i16x8_s(q0, ones), i32x4.dot_i16x8_s(q1, ones)),
         i32x4.add(i32x4.dot_i16x8_s(q2, ones), i32x4.dot_i16x8_s(q3, ones)),
@@ -134,11 +150,12 @@ export function quantizeRow(
         i32x4.extract_lane(pairs, 2) +
         i32x4.extract_lane(pairs, 3);
       if (format == BlockFormat.Q4_0) store<i32>(offsets, -8 * sum);
+      else if (format == BlockFormat.Q8_0) store<i32>(offsets, -128 * sum);
       else store<f32>(offsets, scale * (sum as f32));
     }
     store<f32>(scales, scale);
     x += blockSize * 4;
-    integers += quantizedBlockBytes;
+    integers += quantizedBlockBytes(planes);
     scales += stride;
     offsets += stride;
   }
@@ -148,11 +165,10 @@ export function quantizeRow(
  * Interleaves the integers of four rows, pair by pair: target[pair][row][2]; or of their planes, four
  * by four.
  *
- * @param source four rows of `length` int16, one after another; `length` a multiple of 8.
+ * @param source four rows of `rowBytes` bytes, one after another; a multiple of 16.
  * @param target as many bytes as the source.
  */
-export function interleavePairs(source: usize, target: usize, length: i32): void {
-  const rowBytes: usize = length * 2;
+export function interleaveRows(source: usize, target: usize, rowBytes: usize): void {
   const end = source + rowBytes;
   while (source < end) {
     storeTransposed(

@@ -1,8 +1,8 @@
 import { BlockFormat, blockSize } from "./block-format";
-import { interleavePairs, quantizedBlockBytes, quantizeRow } from "./quantized-activations";
+import { interleaveRows, quantizedBlockBytes, quantizeRow, wordBlockBytes } from "./quantized-activations";
 
 /**
- * A matrix of activations as 16-bit integers, laid out for the products with packed weights.
+ * A matrix of activations as integers, laid out for the products with packed weights.
  *
  * Rows come in segments of 64, whose integers stay in the L2 cache. Within a segment, groups of
  * four rows are interleaved to panels that share one unpacking of the weights; up to three rows that
@@ -19,8 +19,8 @@ export const segmentRows: i32 = 64;
 /** Bytes of a block's scales, or offsets, for the rows of a panel. */
 export const panelScaleBytes: usize = panelRows * 4;
 
-/** Bytes of a block's integers for the rows of a panel. */
-export const panelBlockBytes: usize = panelRows * quantizedBlockBytes;
+/** Bytes of a block of words, for the rows of a panel. */
+export const panelBlockBytes: usize = panelRows * wordBlockBytes;
 
 /** Rows of a segment that go through panels; the others, at most three, multiply packed weights. */
 @inline
@@ -39,19 +39,20 @@ export function panelCount(rows: i32): i32 {
 
 /** Bytes of a segment of `rows` rows. */
 @inline
-export function segmentBytes(rows: i32, blocks: i32): usize {
-  const ofPanel = panelBlockBytes + 2 * panelScaleBytes;
-  const ofSingle: usize = quantizedBlockBytes + 8;
+export function segmentBytes(rows: i32, blocks: i32, planes: i32): usize {
+  const ofSingle: usize = quantizedBlockBytes(planes) + 8;
+  const ofPanel = panelRows * ofSingle;
   const panels = panelCount(rows);
   const singles = rows - panelledRows(rows);
   return (blocks as usize) * ((panels as usize) * ofPanel + (singles as usize) * ofSingle);
 }
 
-/** Bytes of `m` rows of `k` activations, `k` a multiple of 32. */
+/** Most bytes of `m` rows of `k` activations, in words or planes; `k` a multiple of 32. */
 export function quantizedRowsBytes(m: i32, k: i32): usize {
   const blocks = k / blockSize;
   const whole = m / segmentRows;
-  return (whole as usize) * segmentBytes(segmentRows, blocks) + segmentBytes(m % segmentRows, blocks);
+  const rest = segmentBytes(m % segmentRows, blocks, 0);
+  return (whole as usize) * segmentBytes(segmentRows, blocks, 0) + rest;
 }
 
 /** Bytes of scratch that {@link quantizeRows} needs. */
@@ -64,7 +65,7 @@ export function quantizeScratchBytes(k: i32): usize {
  *
  * @param rowBegin a multiple of 4; the range lies within one segment.
  * @param rowEnd a multiple of 4, or `m`.
- * @param planes for the kernels of `byte-planes.ts`.
+ * @param planes of bytes, for the kernels of `byte-planes.ts`; 0 for words.
  * @param target `quantizedRowsBytes(m, k)` bytes, of which the rows' own are written.
  */
 export function quantizeRows(
@@ -76,7 +77,7 @@ export function quantizeRows(
   rowEnd: i32,
   scratch: usize,
   format: i32,
-  planes: bool,
+  planes: i32,
 ): void {
   const blocks = k / blockSize;
   const segment = rowBegin / segmentRows;
@@ -84,9 +85,10 @@ export function quantizeRows(
   const rows = min(m - first, segmentRows);
   const panelled = panelledRows(rows);
   const panels = panelCount(rows);
-  const integerRowBytes: usize = blocks * quantizedBlockBytes;
-  const panelIntegers = target + segment * segmentBytes(segmentRows, blocks);
-  const panelScales = panelIntegers + panels * blocks * panelBlockBytes;
+  const integerRowBytes: usize = blocks * quantizedBlockBytes(planes);
+  const panelIntegerBytes = panelRows * integerRowBytes;
+  const panelIntegers = target + segment * segmentBytes(segmentRows, blocks, planes);
+  const panelScales = panelIntegers + panels * panelIntegerBytes;
   const panelOffsets = panelScales + panels * blocks * panelScaleBytes;
   const singles = rows - panelled;
   const singleIntegers = panelOffsets + panels * blocks * panelScaleBytes;
@@ -114,7 +116,7 @@ export function quantizeRows(
         member++;
       } while (last && member < panelRows);
       if (member == panelRows) {
-        interleavePairs(scratch, panelIntegers + panel * blocks * panelBlockBytes, k);
+        interleaveRows(scratch, panelIntegers + panel * panelIntegerBytes, integerRowBytes);
       }
     } else {
       const single = row - panelled;

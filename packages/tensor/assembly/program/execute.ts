@@ -1,6 +1,6 @@
 import { attention } from "../attention";
 import { add, multiply } from "../binary";
-import { BlockFormat, planesFlag } from "../block-format";
+import { BlockFormat, ProductFormat } from "../block-format";
 import {
   embeddingBFloat16,
   embeddingFloat16,
@@ -38,10 +38,10 @@ function runEmbedding(instruction: usize, begin: i32, end: i32, scratch: usize):
   else embeddingSuperBlocks(table, ids, out, count, n, format, scratch);
 }
 
-/** Operands: format (with `planesFlag`), x, weight, out, m, k, n, columns per chunk. */
+/** Operands: `ProductFormat`, x, weight, out, m, k, n, columns per chunk. */
 function runLinear(instruction: usize, chunk: i32, scratch: usize): void {
-  const planes = (operand(instruction, 0) & planesFlag) != 0;
-  const format = operand(instruction, 0) & ~planesFlag;
+  const planes = ProductFormat.planes(operand(instruction, 0));
+  const format = ProductFormat.weights(operand(instruction, 0));
   const x = operand(instruction, 1) as usize;
   const weight = operand(instruction, 2) as usize;
   const out = operand(instruction, 3) as usize;
@@ -55,8 +55,9 @@ function runLinear(instruction: usize, chunk: i32, scratch: usize): void {
     linearQ4_0(x, weight, out, m, k, n, begin, end, scratch, planes);
   } else if (format == BlockFormat.Q4_1) {
     linearQ4_1(x, weight, out, m, k, n, begin, end, scratch, planes);
-  } else if (format == BlockFormat.Q8_0) linearQ8_0(x, weight, out, m, k, n, begin, end, scratch);
-  else if (format == BlockFormat.Float16) {
+  } else if (format == BlockFormat.Q8_0) {
+    linearQ8_0(x, weight, out, m, k, n, begin, end, scratch, planes);
+  } else if (format == BlockFormat.Float16) {
     linearFloat16(x, weight, out, m, k, n, begin, end, scratch);
   } else if (format == BlockFormat.BFloat16) {
     linearBFloat16(x, weight, out, m, k, n, begin, end, scratch);
@@ -104,10 +105,10 @@ function runRows(instruction: usize, opcode: i32, begin: i32, end: i32, scratch:
     const offset = (begin as usize) * n * 4;
     rmsNorm(first + offset, second, third + offset, end - begin, n, epsilon);
   } else if (opcode == Opcode.Quantize) {
-    // Operands: x, out, format, k, rows, 0, rows per chunk.
+    // Operands: x, out, `ProductFormat`, k, rows, 0, rows per chunk.
     const k = operand(instruction, 3);
-    const format = (third as i32) & ~planesFlag;
-    const planes = ((third as i32) & planesFlag) != 0;
+    const format = ProductFormat.weights(third as i32);
+    const planes = ProductFormat.planes(third as i32);
     quantizeRows(first, second, operand(instruction, 4), k, begin, end, scratch, format, planes);
   } else if (opcode == Opcode.SiluMultiply) {
     // Operands: gate, up, out, 0, rows, n, rows per chunk.

@@ -32,6 +32,13 @@ export interface DeviceOptions {
    * cross-origin isolated, where workers cannot share memory.
    */
   readonly threads?: number;
+  /**
+   * The fewest bits that an activation is rounded to in products with `q4_0`, `q4_1` and `q8_0`
+   * weights, one scale to 32 of them; on `wasm` with SIMD kernels only. 16 stays near float32. 8 is
+   * what llama.cpp computes with, and up to twice as fast where the processor multiplies bytes in one
+   * instruction; elsewhere it changes nothing. Default 16.
+   */
+  readonly activationBits?: 8 | 16;
 }
 
 /** Whether a device can be made here, and why not. */
@@ -61,7 +68,13 @@ export interface DeviceAvailability {
  */
 export async function createDevice(
   name: DeviceName = typeof WebAssembly === "object" ? "wasm" : "cpu",
-  { kernels = "auto", build, limits = {}, threads = defaultThreads() }: DeviceOptions = {},
+  {
+    kernels = "auto",
+    build,
+    limits = {},
+    threads = defaultThreads(),
+    activationBits = 16,
+  }: DeviceOptions = {},
 ): Promise<Device> {
   if (kernels !== "auto" && kernels !== "gpujs") {
     throw new DeviceError(`unknown kernels "${kernels}"; use auto or gpujs`, { kernels });
@@ -71,6 +84,11 @@ export async function createDevice(
       threads,
     });
   }
+  if (activationBits !== 8 && activationBits !== 16) {
+    throw new OutOfRangeError(`activationBits is ${activationBits}; use 8 or 16`, {
+      activationBits,
+    });
+  }
   switch (name) {
     case "cpu":
       return CpuDevice.create();
@@ -78,7 +96,12 @@ export async function createDevice(
       if (typeof WebAssembly !== "object") {
         throw new DeviceError("wasm: this engine has no WebAssembly; use the cpu device");
       }
-      return WasmDevice.create({ kernels, build, threads: canShareMemory() ? threads : 1 });
+      return WasmDevice.create({
+        kernels,
+        build,
+        threads: canShareMemory() ? threads : 1,
+        activationBits,
+      });
     case "webgl": {
       const { WebGlDevice } = await import("../webgl/webgl-device");
       return WebGlDevice.create(limits);

@@ -27,7 +27,7 @@ type MatmulKernel = (
 
 export interface KernelExports extends ElementwiseKernels, IndexingKernels, RowKernels {
   /** Arguments: 127 and 255. */
-  readonly hasByteProducts: (left: number, right: number) => number;
+  readonly byteProducts: (left: number, right: number) => number;
   readonly linearScratchBytes: (k: number, format: number) => number;
   readonly quantizedRowsBytes: (m: number, k: number) => number;
   readonly attentionScratchBytes: (rows: number, length: number, headSize: number) => number;

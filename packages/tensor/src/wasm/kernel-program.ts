@@ -111,7 +111,7 @@ export class KernelProgram implements Disposable {
 
   private constructor(device: WasmDevice, limits: KernelProgramLimits) {
     this.#device = device;
-    this.#writer = new ProgramWriter(device.byteProducts);
+    this.#writer = new ProgramWriter(device.packedProducts, device.threads);
     this.#limits = limits;
     const { scratchBytes, quantizedBytes } = device.programMemory(limits);
     this.#scratchBytes = scratchBytes;

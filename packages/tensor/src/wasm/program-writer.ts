@@ -28,14 +28,43 @@ const formats: Readonly<Partial<Record<DType, number>>> = {
   q6_k: 8,
 };
 
-/** Added to the formats of nibbles where activations are in planes, as in `assembly/block-format.ts`. */
-const planesFlag = 16;
+/** Where a product's format says in how many planes activations are: `assembly/block-format.ts`. */
+const planesShift = 4;
+
+/**
+ * What the processor's dot product of bytes is good for, as `assembly/byte-planes.ts` numbers it:
+ * nothing, nibbles, or all unsigned bytes.
+ */
+export type ByteProducts = 0 | 1 | 2;
+
+/** How products with packed weights round and multiply activations. */
+export interface PackedProducts {
+  readonly byteProducts: ByteProducts;
+  /** The fewest bits of an activation. */
+  readonly activationBits: 8 | 16;
+}
+
+/** The formats whose weights can be multiplied as bytes, with the products that it takes. */
+const byteProductsNeeded: Readonly<Partial<Record<DType, ByteProducts>>> = {
+  q4_0: 1,
+  q4_1: 1,
+  q8_0: 2,
+};
 
 const wordsPerInstruction = 16;
 const jointWord = 2;
 
 /** Multiplications of a chunk: some microseconds, long beside the cost of taking a chunk. */
 const productsPerChunk = 40_000;
+
+/** Most of a chunk of few rows, which is read in long streams. */
+const productsPerStreamedChunk = 240_000;
+
+/** Chunks that a thread takes of a product of few rows, so that a slow thread does not hold up all. */
+const chunksPerThread = 3;
+
+/** Rows of activations from which weights are unpacked for all of them: `quantized-rows.ts`. */
+const panelledRows = 3;
 
 /** More chunks than this would only cost. */
 const mostChunks = 256;
@@ -82,14 +111,16 @@ export function formatOf(dtype: DType): number {
  * `assembly/program`.
  */
 export class ProgramWriter {
-  readonly #byteProducts: boolean;
+  readonly #products: PackedProducts;
+  readonly #threads: number;
   #words = new Int32Array(32 * wordsPerInstruction);
   #length = 0;
   #phase = 0;
 
-  /** @param byteProducts - Whether nibbles are multiplied by bytes, see `assembly/byte-planes.ts`. */
-  constructor(byteProducts: boolean) {
-    this.#byteProducts = byteProducts;
+  /** @param threads - Threads that will run the programs. */
+  constructor(products: PackedProducts, threads: number) {
+    this.#products = products;
+    this.#threads = threads;
   }
 
   /** The program so far, closed by an end. */
@@ -167,7 +198,12 @@ export class ProgramWriter {
     output: number,
     { rows, columns, features }: RowKernelOperands & { readonly features: number },
   ) {
-    const perChunk = splitColumns(features, columns, 8);
+    const perChunk = splitColumns(
+      features,
+      columns,
+      16,
+      this.#chunkProducts(rows, columns * features),
+    );
     this.#emit(
       opcodes.linear,
       Math.ceil(features / perChunk),
@@ -189,7 +225,7 @@ export class ProgramWriter {
     batchStrides: readonly [number, number, number],
     rowStrides: readonly [number, number, number],
   ) {
-    const perChunk = splitColumns(n, m * k, 32);
+    const perChunk = splitColumns(n, m * k, 32, productsPerChunk);
     const chunks = batch * Math.ceil(n / perChunk);
     this.#emit(
       opcodes.matmul,
@@ -244,9 +280,18 @@ export class ProgramWriter {
     );
   }
 
+  /** Multiplications for each chunk of a product that has `total` for each of its rows. */
+  #chunkProducts(rows: number, total: number): number {
+    if (rows >= panelledRows) return productsPerChunk;
+    const share = total / (chunksPerThread * this.#threads);
+    return Math.min(Math.max(share, productsPerChunk), productsPerStreamedChunk);
+  }
+
   #productFormat(dtype: DType): number {
-    const isNibbles = dtype === "q4_0" || dtype === "q4_1";
-    return formatOf(dtype) + (isNibbles && this.#byteProducts ? planesFlag : 0);
+    const { byteProducts, activationBits } = this.#products;
+    const needed = byteProductsNeeded[dtype];
+    const isByBytes = needed !== undefined && byteProducts >= needed;
+    return formatOf(dtype) + ((isByBytes ? activationBits / 8 : 0) << planesShift);
   }
 
   #rows(
@@ -282,9 +327,12 @@ function splitRows(rows: number): { chunks: number; perChunk: number } {
   return { chunks: Math.ceil(rows / rowsPerChunk), perChunk: rowsPerChunk };
 }
 
-/** Columns of a product per chunk, a multiple of `grain`; `cost` multiplications each. */
-function splitColumns(columns: number, cost: number, grain: number): number {
-  const wanted = Math.max(productsPerChunk / Math.max(cost, 1), columns / mostChunks, 1);
+/**
+ * Columns of a product per chunk, a multiple of `grain`, for about `products` multiplications of which
+ * a column takes `cost`.
+ */
+function splitColumns(columns: number, cost: number, grain: number, products: number): number {
+  const wanted = Math.max(products / Math.max(cost, 1), columns / mostChunks, 1);
   return Math.ceil(wanted / grain) * grain;
 }
 

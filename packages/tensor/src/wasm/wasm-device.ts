@@ -16,7 +16,14 @@ import {
   type WasmBuild,
 } from "./kernel-module";
 import type { KernelProgramLimits } from "./kernel-program";
-import { attentionBlockRows, formatOf, isQuantizedFormat, ProgramWriter } from "./program-writer";
+import {
+  attentionBlockRows,
+  type ByteProducts,
+  formatOf,
+  isQuantizedFormat,
+  type PackedProducts,
+  ProgramWriter,
+} from "./program-writer";
 import { ThreadPool } from "./thread-pool";
 import { instantiatePackage, type WasmKernelHost, type WasmKernels } from "./wasm-kernels";
 
@@ -53,10 +60,12 @@ export interface WasmDeviceOptions {
   /** Threads, the calling one included. */
   readonly threads: number;
   /**
-   * Whether nibbles are multiplied by bytes, with the same results. Default: where the processor has
-   * an instruction for it that the engine uses.
+   * Which packed weights are multiplied as bytes, with the same results. Default: those that the
+   * processor has an instruction for, where the engine uses it.
    */
-  readonly byteProducts?: boolean | undefined;
+  readonly byteProducts?: ByteProducts | undefined;
+  /** The fewest bits of an activation in products with packed weights. Default 16. */
+  readonly activationBits?: 8 | 16 | undefined;
 }
 
 /**
@@ -72,19 +81,19 @@ export class WasmDevice extends HostDevice implements WasmKernelHost {
   readonly #packages = new Map<WasmKernels, ReadonlyMap<string, Implementation>>();
   readonly #runner: KernelRunner | undefined;
   readonly #writer: ProgramWriter;
-  /** Whether nibbles are multiplied by bytes. @internal */
-  readonly byteProducts: boolean;
+  /** How products with packed weights are computed. @internal */
+  readonly packedProducts: PackedProducts;
 
   private constructor(
     factory: KernelFactory,
     memory: WebAssembly.Memory,
     kernels: KernelSet,
     runner: KernelRunner | undefined,
-    byteProducts: boolean,
+    packedProducts: PackedProducts,
   ) {
     super(factory);
-    this.byteProducts = byteProducts;
-    this.#writer = new ProgramWriter(byteProducts);
+    this.packedProducts = packedProducts;
+    this.#writer = new ProgramWriter(packedProducts, runner?.pool.threads ?? 1);
     this.#memory = memory;
     this.kernels = kernels;
     this.#runner = runner;
@@ -103,17 +112,27 @@ export class WasmDevice extends HostDevice implements WasmKernelHost {
     build = supportedBuild(),
     threads,
     byteProducts,
+    activationBits = 16,
   }: WasmDeviceOptions): Promise<WasmDevice> {
     const factory = await KernelFactory.create("webasm");
     const memory = new WebAssembly.Memory({ initial: 2, maximum: maximumPages, shared: true });
     if (choice === "gpujs" || build === undefined) {
-      return new WasmDevice(factory, memory, "gpujs", undefined, false);
+      const none = { byteProducts: 0, activationBits } as const;
+      return new WasmDevice(factory, memory, "gpujs", undefined, none);
     }
     const module = await compileKernels(build);
     const kernels = await instantiateKernels(module, memory);
     const pool = await ThreadPool.start({ module, memory, kernels, threads });
-    const isFast = byteProducts ?? kernels.hasByteProducts(127, 255) === 1;
-    return new WasmDevice(factory, memory, build, { kernels, pool }, isFast);
+    return new WasmDevice(
+      factory,
+      memory,
+      build,
+      { kernels, pool },
+      {
+        byteProducts: byteProducts ?? (kernels.byteProducts(127, 255) as ByteProducts),
+        activationBits,
+      },
+    );
   }
 
   /** Threads that run the kernels, the calling one included. */

@@ -1,5 +1,5 @@
 /**
- * How weight rows are taken four (or eight) at a time.
+ * How weight rows are taken four (or eight) at a time. (`row-streams.ts` reads more where that pays.)
  *
  * A group holds rows far apart, one from each quarter of the range, so that memory is read as four
  * long streams, which the processor's prefetcher follows. With four adjacent rows it lost track:

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type DType, linear, tensor, tidy } from "../../src/index";
+import { createDevice, type DType, linear, tensor, tidy } from "../../src/index";
 import { supportedBuild } from "../../src/wasm/kernel-module";
 import { WasmDevice } from "../../src/wasm/wasm-device";
 import { expectSameBits } from "../support/all-close";
@@ -120,6 +120,14 @@ export function byteProductsSuite(): void {
       });
       expect(result).toEqual(Array.from({ length: 30 }, (_, index) => index >= 12 && index < 18));
     });
+  });
+
+  it("take activations of 8 or 16 bits, and nothing else", async () => {
+    for (const activationBits of [4, 0, 12.5, Number.NaN, "8"]) {
+      await expect(createDevice("wasm", { activationBits: activationBits as 8 })).rejects.toThrow(
+        `activationBits is ${activationBits}; use 8 or 16`,
+      );
+    }
   });
 
   it("are not taken by the baseline build, whatever the bits of activations", async () => {

@@ -5,6 +5,7 @@ import { formatTable } from "./format-table";
 import { slopesSuite } from "./suites/attention-linear/slopes";
 import { tasksSuite } from "./suites/attention-linear/tasks";
 import { throughputSuite } from "./suites/attention-linear/throughput";
+import { browserDecodeSuite } from "./suites/browser-decode";
 import { decodeSuite } from "./suites/decode";
 import { engineSuite } from "./suites/engine/gains";
 import { parallelSuite } from "./suites/engine/parallel";
@@ -26,6 +27,7 @@ const suites: readonly BenchSuite[] = [
   slopesSuite,
   tasksSuite,
   decodeSuite,
+  browserDecodeSuite,
   engineSuite,
   parallelSuite,
   flashSuite,

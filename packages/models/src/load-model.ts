@@ -1,4 +1,10 @@
-import { createDevice, type Device, type DeviceName, type KernelChoice } from "@x/tensor";
+import {
+  createDevice,
+  type Device,
+  type DeviceName,
+  type KernelChoice,
+  type WasmBuild,
+} from "@x/tensor";
 import { Llama } from "./architectures/llama";
 import { readLlamaConfig } from "./architectures/llama-config";
 import { loadLlamaWeights, type WeightLoadingOptions } from "./architectures/llama-weights";
@@ -19,6 +25,8 @@ export interface LoadModelOptions extends WeightLoadingOptions {
   readonly device?: DeviceName | undefined;
   /** `gpujs` runs every operation by its gpu.js definition. Default `auto`. */
   readonly kernels?: KernelChoice | undefined;
+  /** The build of the SIMD kernels, on `wasm` only; see `createDevice`. */
+  readonly build?: WasmBuild | undefined;
   /** Threads that compute; see `createDevice`. Results do not depend on it. */
   readonly threads?: number | undefined;
 }
@@ -45,7 +53,7 @@ export interface LoadModelOptions extends WeightLoadingOptions {
  */
 export async function loadModel(
   source: ByteSource,
-  { device: deviceName, kernels, threads, signal, onProgress }: LoadModelOptions = {},
+  { device: deviceName, kernels, build, threads, signal, onProgress }: LoadModelOptions = {},
 ): Promise<LanguageModel> {
   if (typeof source?.read !== "function") {
     throw new InvalidArgumentError(
@@ -58,6 +66,7 @@ export async function loadModel(
   const chatTemplate = ChatTemplate.fromGguf(file.metadata, tokenizer);
   const device = await createDevice(deviceName, {
     ...(kernels && { kernels }),
+    ...(build && { build }),
     ...(threads !== undefined && { threads }),
   });
   try {

@@ -10,6 +10,7 @@ import {
   type PagedState,
   type SequenceChunk,
 } from "../src/index";
+import { simdWays } from "./support/kernel-ways";
 import { openTestModel } from "./support/model-file";
 import { tinyLlama } from "./support/tiny-llama";
 
@@ -313,6 +314,19 @@ describe("a paged cache", () => {
     using plain = await loadModel(byteSourceFromBuffer(tinyLlama()), { kernels: "gpujs" });
     expect(plain.model.createPagedCache).toBeUndefined();
   });
+});
+
+it.each(simdWays)("a paged cache gives the bits of a contiguous one with $what", async (way) => {
+  using language = await loadModel(byteSourceFromBuffer(longTiny()), way);
+  const { model } = language;
+  const tokenIds = tokensOf(6, 200);
+  using cache = pagedCache(model, 60, 5);
+  using state = cache.createState();
+  state.assign(shuffled(60, 3).slice(0, 40), 0);
+  const rows = [tokenIds.slice(0, 170), ...tokenIds.slice(170).map((tokenId) => [tokenId])].map(
+    (part) => read(model.forward([{ state, tokenIds: part, logits: "all" }])),
+  );
+  expectSameBits(concatenated(rows), alone(model, tokenIds));
 });
 
 describe("a paged cache of SmolLM2-135M-Instruct", () => {

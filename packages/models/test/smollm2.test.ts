@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { DeviceName, KernelChoice } from "@x/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type LanguageModel, loadModel } from "../src/index";
+import { type LanguageModel, type LoadModelOptions, loadModel } from "../src/index";
 import { openTestModel } from "./support/model-file";
 import { readSafetensors } from "./support/read-safetensors";
 
@@ -23,13 +22,16 @@ const sameFile = new Map<string, number[]>(
   ),
 );
 
+/** Tokens of a prompt that is read in a moment by any SIMD kernels. */
+const longestShortPrompt = 64;
+
 /** Below this difference of the best two logits, arithmetic noise may decide. */
 const tieGap = 0.05;
 
-async function load(device: DeviceName, kernels: KernelChoice): Promise<LanguageModel> {
+async function load(options: LoadModelOptions): Promise<LanguageModel> {
   const source = await openTestModel();
   try {
-    return await loadModel(source, { device, kernels });
+    return await loadModel(source, options);
   } finally {
     await source.close();
   }
@@ -82,7 +84,7 @@ function firstDivergence(
 describe("SmolLM2-135M-Instruct on wasm", () => {
   let language: LanguageModel;
   beforeAll(async () => {
-    language = await load("wasm", "auto");
+    language = await load({ device: "wasm" });
     expect(language.kernels).toMatch(/simd/);
   }, 300_000);
   afterAll(() => language?.dispose());
@@ -138,13 +140,39 @@ describe("SmolLM2-135M-Instruct on wasm", () => {
   }, 60_000);
 });
 
+/** What makes no difference, and is not what runs by default. */
+describe.each([
+  { what: "threads off", options: { threads: 1 } },
+  { what: "relaxed SIMD off", options: { build: "simd", threads: 3 } },
+] as const)("SmolLM2-135M-Instruct with $what", ({ options }) => {
+  let language: LanguageModel;
+  beforeAll(async () => {
+    language = await load(options);
+  }, 300_000);
+  afterAll(() => language?.dispose());
+
+  it.each(references.filter(({ promptTokenIds }) => promptTokenIds.length <= longestShortPrompt))(
+    "has the logits of Hugging Face transformers after $name",
+    ({ name, promptTokenIds }) => {
+      const logits = lastLogits(language, promptTokenIds, 64);
+      expect(largestDifference(logits, referenceLogits.get(name)!)).toBeLessThan(5e-2);
+    },
+    120_000,
+  );
+
+  it("writes what llama.cpp writes", () => {
+    const { promptTokenIds, float32 } = continuations.find(({ id }) => id === "english-fact")!;
+    expect(firstDivergence(language, promptTokenIds, float32)).toBeUndefined();
+  }, 120_000);
+});
+
 /** The reference kernels take a second and more per token, so they get the short prompts. */
 const longestReferencePrompt = 8;
 
 describe.each(["cpu", "wasm"] as const)("SmolLM2-135M-Instruct by gpu.js on %s", (device) => {
   let language: LanguageModel;
   beforeAll(async () => {
-    language = await load(device, "gpujs");
+    language = await load({ device, kernels: "gpujs" });
   }, 300_000);
   afterAll(() => language?.dispose());
 

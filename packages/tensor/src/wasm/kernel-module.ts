@@ -9,11 +9,15 @@ const encodedModules: Readonly<Record<WasmBuild, string>> = {
   "relaxed-simd": relaxedModuleBase64,
 };
 
+/** Whether this engine accepts a build. */
+export function isSupported(build: WasmBuild): boolean {
+  return typeof WebAssembly === "object" && WebAssembly.validate(decode(build));
+}
+
 /** The fastest build that this engine accepts, or `undefined` where it has no SIMD. */
 export function supportedBuild(): WasmBuild | undefined {
-  if (typeof WebAssembly !== "object") return undefined;
   const builds: readonly WasmBuild[] = ["relaxed-simd", "simd"];
-  return builds.find((build) => WebAssembly.validate(decode(build)));
+  return builds.find(isSupported);
 }
 
 /** A build of the kernels, compiled. */

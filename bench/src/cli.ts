@@ -7,6 +7,7 @@ import { tasksSuite } from "./suites/attention-linear/tasks";
 import { throughputSuite } from "./suites/attention-linear/throughput";
 import { browserDecodeSuite } from "./suites/browser-decode";
 import { decodeSuite } from "./suites/decode";
+import { enduranceSuite } from "./suites/endurance";
 import { engineSuite } from "./suites/engine/gains";
 import { parallelSuite } from "./suites/engine/parallel";
 import { flashSuite } from "./suites/flash";
@@ -28,6 +29,7 @@ const suites: readonly BenchSuite[] = [
   tasksSuite,
   decodeSuite,
   browserDecodeSuite,
+  enduranceSuite,
   engineSuite,
   parallelSuite,
   flashSuite,

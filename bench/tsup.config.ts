@@ -2,7 +2,7 @@ import { defineConfig } from "tsup";
 
 export default defineConfig([
   {
-    entry: ["src/cli.ts"],
+    entry: ["src/cli.ts", "src/load/first-token.ts"],
     format: ["esm"],
     target: "node20",
     sourcemap: true,

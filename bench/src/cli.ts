@@ -15,6 +15,7 @@ import { accuracySuite } from "./suites/kvcache/accuracy";
 import { kvcacheSuite } from "./suites/kvcache/costs";
 import { restoringSuite } from "./suites/kvcache/restoring";
 import { streamingSuite } from "./suites/kvcache/streaming";
+import { loadSuite } from "./suites/load";
 import { matmulSuite } from "./suites/matmul";
 import { rnnSuite } from "./suites/rnn";
 import { rnnAddingSuite } from "./suites/rnn-adding";
@@ -37,6 +38,7 @@ const suites: readonly BenchSuite[] = [
   accuracySuite,
   restoringSuite,
   streamingSuite,
+  loadSuite,
   matmulSuite,
   rnnSuite,
   rnnTrainingSuite,

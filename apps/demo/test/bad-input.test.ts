@@ -52,7 +52,10 @@ describe("bad options", () => {
     [["models", "pull"], "missing required argument 'name'"],
     [["models", "pull", "llama"], 'unknown model "llama"; known models: smollm2-135m-instruct'],
     [["bench", "latency", "--input-len", "9999999"], "an integer from 1 to 1048576"],
-    [["bench", "throughput", "--input-len", "9000"], "tokens do not fit in the 5809 tokens of a sequence"],
+    [
+      ["bench", "throughput", "--input-len", "9000"],
+      "tokens do not fit in the 5809 tokens of a sequence",
+    ],
     [["chat", "--max-tokens", "0"], "an integer of 1 or more"],
   ])("%j", async (parameters, expected) => {
     expect(await complaint(parameters)).toContain(expected);

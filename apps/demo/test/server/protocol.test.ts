@@ -190,7 +190,7 @@ describe("requests that cannot be answered", () => {
 
   it.each([
     ["stop_token_ids", { stop_token_ids: [2 ** 30] }],
-    ["logit_bias", { logit_bias: { 99_999_999: 1 } }],
+    ["logit_bias", { logit_bias: { 99999999: 1 } }],
     ["prompt_logprobs", { prompt_logprobs: 2 ** 30 }],
   ])("speaks of %s as the request does", async (param, fields) => {
     const { post } = await serve();

@@ -1,5 +1,6 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { chromiumOptions } from "./chromium-options.mjs";
 
 type Plugin = NonNullable<ViteUserConfig["plugins"]>[number];
 
@@ -41,16 +42,10 @@ export function browserTestConfig(
         screenshotFailures: false,
         provider: playwright({
           launchOptions: {
-            executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
+            ...chromiumOptions,
+            // WebGPU, emulated on the processor.
             args: [
-              "--headless=new",
-              "--no-sandbox",
-              "--disable-quic",
-              "--no-first-run",
-              "--disable-background-networking",
-              "--disable-component-update",
-              "--disable-sync",
-              // WebGPU, emulated on the processor.
+              ...chromiumOptions.args,
               "--enable-unsafe-webgpu",
               "--use-webgpu-adapter=swiftshader",
             ],

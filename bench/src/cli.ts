@@ -5,7 +5,9 @@ import { formatTable } from "./format-table";
 import { slopesSuite } from "./suites/attention-linear/slopes";
 import { tasksSuite } from "./suites/attention-linear/tasks";
 import { throughputSuite } from "./suites/attention-linear/throughput";
+import { browserDecodeSuite } from "./suites/browser-decode";
 import { decodeSuite } from "./suites/decode";
+import { enduranceSuite } from "./suites/endurance";
 import { engineSuite } from "./suites/engine/gains";
 import { parallelSuite } from "./suites/engine/parallel";
 import { flashSuite } from "./suites/flash";
@@ -13,6 +15,7 @@ import { accuracySuite } from "./suites/kvcache/accuracy";
 import { kvcacheSuite } from "./suites/kvcache/costs";
 import { restoringSuite } from "./suites/kvcache/restoring";
 import { streamingSuite } from "./suites/kvcache/streaming";
+import { loadSuite } from "./suites/load";
 import { matmulSuite } from "./suites/matmul";
 import { rnnSuite } from "./suites/rnn";
 import { rnnAddingSuite } from "./suites/rnn-adding";
@@ -26,6 +29,8 @@ const suites: readonly BenchSuite[] = [
   slopesSuite,
   tasksSuite,
   decodeSuite,
+  browserDecodeSuite,
+  enduranceSuite,
   engineSuite,
   parallelSuite,
   flashSuite,
@@ -33,6 +38,7 @@ const suites: readonly BenchSuite[] = [
   accuracySuite,
   restoringSuite,
   streamingSuite,
+  loadSuite,
   matmulSuite,
   rnnSuite,
   rnnTrainingSuite,

@@ -1,5 +1,4 @@
-import { type LanguageModel, loadModel } from "@x/models";
-import { openFile } from "@x/models/node";
+import { type ByteSource, type LanguageModel, loadModel } from "@x/models";
 import { argmax } from "@x/tensor";
 
 /** Sequences that decode together. */
@@ -17,9 +16,8 @@ export interface DecodeEngine {
   dispose(): Promise<void>;
 }
 
-/** How to open an engine. */
+/** How to open an engine, however it reads its model. */
 export interface DecodeEngineOptions {
-  readonly modelPath: string;
   readonly threads: number;
   /** Most tokens of a sequence. */
   readonly contextSize: number;
@@ -27,13 +25,11 @@ export interface DecodeEngineOptions {
 
 const blockSize = 16;
 
-/** Ours. Sequences lie in blocks of one pool. */
-export async function openOurs({
-  modelPath,
-  threads,
-  contextSize,
-}: DecodeEngineOptions): Promise<DecodeEngine & { readonly language: LanguageModel }> {
-  const source = await openFile(modelPath);
+/** Ours, in Node and in a browser. Sequences lie in blocks of one pool. */
+export async function openOurs(
+  source: ByteSource,
+  { threads, contextSize }: DecodeEngineOptions,
+): Promise<DecodeEngine & { readonly language: LanguageModel }> {
   const language = await loadModel(source, { threads });
   await source.close();
   const { model } = language;

@@ -1,17 +1,7 @@
 import { chromium } from "playwright";
+import { chromiumOptions } from "../../../scripts/chromium-options.mjs";
 
-/** Chromium from `CHROMIUM_PATH`, else the system's. */
+/** Opens a browser. */
 export function launchChromium() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
-    args: [
-      "--headless=new",
-      "--no-sandbox",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  return chromium.launch(chromiumOptions);
 }

@@ -1,11 +1,4 @@
 import { Command, CommanderError } from "commander";
-import { benchCommand } from "./commands/bench/bench";
-import { chatCommand } from "./commands/chat";
-import { compareCommand } from "./commands/compare";
-import { generateCommand } from "./commands/generate";
-import { modelsCommand } from "./commands/models";
-import { serveCommand } from "./commands/serve";
-import { trainCommand } from "./commands/train";
 import { exitCodes, InterruptedError, oneLine } from "./exit";
 import { createStyle } from "./presenters/style";
 import { defaultPrompt } from "./read-prompt";
@@ -20,22 +13,31 @@ Examples:
   npm run demo -- compare --svg comparison.svg
   npm run demo -- models pull smollm2-135m-instruct`;
 
-function createProgram(): Command {
+/** A command is loaded when it is named: what the server needs costs a tenth of a second. */
+const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = {
+  generate: async () => (await import("./commands/generate")).generateCommand(),
+  chat: async () => (await import("./commands/chat")).chatCommand(),
+  serve: async () => (await import("./commands/serve")).serveCommand(),
+  compare: async () => (await import("./commands/compare")).compareCommand(),
+  bench: async () => (await import("./commands/bench/bench")).benchCommand(),
+  models: async () => (await import("./commands/models")).modelsCommand(),
+  train: async () => (await import("./commands/train")).trainCommand(),
+};
+
+/** The command that is asked for; all of them for a word that is none, so that help knows them. */
+function loadCommands(name: string): Promise<Command[]> {
+  const named = Object.hasOwn(commandLoaders, name) ? commandLoaders[name] : undefined;
+  const loaders = named === undefined ? Object.values(commandLoaders) : [named];
+  return Promise.all(loaders.map((load) => load()));
+}
+
+function createProgram(commands: readonly Command[]): Command {
   const program = new Command("npm run demo --")
     .description("Generate text with a language model, on this machine.")
     .usage("[generate|chat|serve|compare|bench|models|train] [options]")
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${oneLine(withAdvice(text))}\n`) })
     .addHelpText("after", examples);
-  const commands = [
-    generateCommand(),
-    chatCommand(),
-    serveCommand(),
-    compareCommand(),
-    benchCommand(),
-    modelsCommand(),
-    trainCommand(),
-  ];
   for (const command of commands) {
     program.addCommand(command.copyInheritedSettings(program));
     for (const child of command.commands) child.copyInheritedSettings(command);
@@ -84,7 +86,9 @@ function endQuietlyWithReader(): void {
 
 endQuietlyWithReader();
 try {
-  await createProgram().parseAsync(withDefaultCommand(process.argv.slice(2)), { from: "user" });
+  const parameters = withDefaultCommand(process.argv.slice(2));
+  const program = createProgram(await loadCommands(parameters[0] ?? ""));
+  await program.parseAsync(parameters, { from: "user" });
 } catch (error) {
   report(error);
 }

@@ -66,6 +66,13 @@ export function addGenerationOptions(command: Command, defaults: GenerationDefau
     )
     .addOption(number("--seed", "makes random choices repeatable", wholeNumber))
     .addOption(
+      number("--threads", "threads that compute (default: all of the machine, at most 8)", {
+        minimum: 1,
+        maximum: 256,
+        integer: true,
+      }),
+    )
+    .addOption(
       new Option("--device <name>", "where to compute (default: the fastest)").choices([
         "cpu",
         "wasm",

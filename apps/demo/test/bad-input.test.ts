@@ -33,6 +33,7 @@ describe("bad options", () => {
     ["--min-p 1.5", "a number from 0 to 1"],
     ["--repetition-penalty 0", "a number above 0, up to 2"],
     ["--seed 0.5", "an integer of 0 or more"],
+    ["--threads 0", "an integer from 1 to 256"],
     ["--device gpu", "Allowed choices are cpu, wasm"],
     ["--kernels fast", "Allowed choices are auto, gpujs"],
     ["--promt x", "unknown option '--promt' (Did you mean --prompt?)"],
@@ -50,6 +51,11 @@ describe("bad options", () => {
     [["generate", "--prompt", "-"], "the prompt is empty"],
     [["models", "pull"], "missing required argument 'name'"],
     [["models", "pull", "llama"], 'unknown model "llama"; known models: smollm2-135m-instruct'],
+    [["bench", "latency", "--input-len", "9999999"], "an integer from 1 to 1048576"],
+    [
+      ["bench", "throughput", "--input-len", "9000"],
+      "tokens do not fit in the 5809 tokens of a sequence",
+    ],
     [["chat", "--max-tokens", "0"], "an integer of 1 or more"],
   ])("%j", async (parameters, expected) => {
     expect(await complaint(parameters)).toContain(expected);

@@ -1,14 +1,15 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { resolveModel } from "@x/models/node";
-import { type BenchOptions, type BenchRow, type BenchSuite, median } from "../bench-row";
+import { openFile, resolveModel } from "@x/models/node";
+import type { BenchOptions, BenchRow, BenchSuite } from "../bench-row";
+import { type Contestant, compareContestants } from "../compare-contestants";
 import { convertToQ4_0 } from "../convert-to-q4-0";
 import { type DecodeEngine, type DecodeEngineOptions, openOurs } from "../decode-engine";
 import { importPeer } from "../peers";
 
 interface PeerModule {
-  openPeer(options: DecodeEngineOptions): Promise<DecodeEngine>;
+  openPeer(options: DecodeEngineOptions & { readonly modelPath: string }): Promise<DecodeEngine>;
 }
 
 const modelName = "smollm2-135m-instruct";
@@ -41,10 +42,7 @@ export const decodeSuite: BenchSuite = {
   },
 };
 
-/** An engine with what it is called in rows. */
-interface Contestant {
-  readonly isOurs: boolean;
-  readonly threads: number;
+interface DecodeContestant extends Contestant {
   readonly engine: DecodeEngine;
 }
 
@@ -54,15 +52,19 @@ async function compareFormat(
   openPeer: PeerModule["openPeer"],
   options: BenchOptions,
 ): Promise<BenchRow[]> {
-  const contestants: Contestant[] = [];
+  const contestants: DecodeContestant[] = [];
   let textTokens: number[] = [];
   for (const threads of availableParallelism() > 1 ? [1, 2] : [1]) {
-    const settings = { modelPath, threads, contextSize };
-    const ours = await openOurs(settings);
+    const settings = { threads, contextSize };
+    const ours = await openOurs(await openFile(modelPath), settings);
     const text = "The history of computing begins long before electricity: ".repeat(200);
     textTokens = ours.language.tokenizer.encode(text);
     contestants.push({ isOurs: true, threads, engine: ours });
-    contestants.push({ isOurs: false, threads, engine: await openPeer(settings) });
+    contestants.push({
+      isOurs: false,
+      threads,
+      engine: await openPeer({ ...settings, modelPath }),
+    });
   }
   const rows: BenchRow[] = [];
   const wanted = (name: string) => options.only === undefined || name.includes(options.only);
@@ -89,51 +91,27 @@ async function compareFormat(
 
 /** Makes a case ready on one engine; `run` gives milliseconds. */
 type OpenCase = (
-  contestant: Contestant,
+  contestant: DecodeContestant,
 ) => Promise<{ run(): Promise<number>; close(): Promise<void> }>;
 
-/** Runs all engines in turn, and compares the better number of threads of each side. */
+/** Makes the case ready on all engines, and runs it on all in turn. */
 async function compare(
   name: string,
   tokens: number,
-  contestants: readonly Contestant[],
+  engines: readonly DecodeContestant[],
   open: OpenCase,
-  { rounds, log }: BenchOptions,
+  options: BenchOptions,
 ): Promise<BenchRow> {
-  const cases: { contestant: Contestant; opened: Awaited<ReturnType<OpenCase>>; ms: number[] }[] =
-    [];
-  for (const contestant of contestants) {
-    cases.push({ contestant, opened: await open(contestant), ms: [] });
+  const contestants: (Contestant & { readonly opened: Awaited<ReturnType<OpenCase>> })[] = [];
+  for (const contestant of engines) {
+    const { isOurs, threads } = contestant;
+    contestants.push({ isOurs, threads, opened: await open(contestant) });
   }
-  for (let round = 0; round <= rounds; round++) {
-    for (const { opened, ms } of cases) {
-      const elapsed = await opened.run();
-      if (round > 0) ms.push(elapsed); // the first is a warm-up
-    }
-    log(`${name}, round ${round}/${rounds}`);
-  }
-  for (const { opened } of cases) await opened.close();
-  const speeds = cases.map(({ contestant, ms }) => ({
-    ...contestant,
-    speed: (tokens * 1000) / median(ms),
-  }));
-  for (const { isOurs, threads, speed } of speeds) {
-    log(`  ${isOurs ? "ours" : peerName}, ${threads} threads: ${speed.toFixed(1)} tokens/s`);
-  }
-  const best = (isOurs: boolean) =>
-    speeds
-      .filter((one) => one.isOurs === isOurs)
-      .reduce((left, right) => (right.speed > left.speed ? right : left));
-  const [ours, peer] = [best(true), best(false)];
-  return {
-    suite: "decode",
-    case: `${name}, ours on ${ours.threads}, theirs on ${peer.threads}`,
-    unit: "tokens/s",
-    ours: ours.speed,
-    peer: peer.speed,
-    peerName,
-    ratio: ours.speed / peer.speed,
-    threads: ours.threads,
-    node: process.version,
-  };
+  const row = await compareContestants(
+    contestants,
+    { suite: "decode", name, tokens, peerName, run: ({ opened }) => opened.run() },
+    options,
+  );
+  for (const { opened } of contestants) await opened.close();
+  return row;
 }

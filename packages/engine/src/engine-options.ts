@@ -23,7 +23,7 @@ export interface EngineOptions {
   readonly policy?: "fcfs" | "priority" | undefined;
   /** Draft tokens by prompt look-up, unless a request says otherwise. Default false. */
   readonly speculative?: boolean | SpeculationOptions | undefined;
-  /** Called with what happens, for metrics. Errors that it throws are not caught. */
+  /** Called with what happens, for metrics. The first error that it throws becomes a warning. */
   readonly onEvent?: ((event: EngineEvent) => void) | undefined;
 }
 

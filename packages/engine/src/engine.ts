@@ -1,5 +1,6 @@
 import { type ChatMessage, InvalidArgumentError, type LanguageModel } from "@x/models";
 import { NgramProposer, type SchedulerSnapshot } from "@x/paged-scheduler";
+import { warn } from "@x/tensor/kernels";
 import { Answer } from "./answer";
 import { AnswerHandler } from "./answer-handler";
 import { BeamSearch } from "./beam-search/beam-search";
@@ -63,6 +64,8 @@ export class Engine implements TextGenerator, Disposable {
   readonly #prompted = new ThroughputWindow();
   #numRequests = 0;
   #isDisposed = false;
+  /** Whether a failure of `onEvent` has been reported. */
+  #hasWarned = false;
 
   /** @throws {InvalidArgumentError} see {@link createEngine}. */
   constructor(options: EngineOptions) {
@@ -309,7 +312,13 @@ export class Engine implements TextGenerator, Disposable {
     } else if (event.type === "step") {
       this.#prompted.add(Math.max(0, event.numTokens - event.numSequences));
     }
-    this.#onEvent?.(event);
+    try {
+      this.#onEvent?.(event);
+    } catch (error) {
+      // Whoever watches must not stop what they watch.
+      if (!this.#hasWarned) warn(`createEngine: onEvent failed at "${event.type}": ${error}`);
+      this.#hasWarned = true;
+    }
   }
 
   #requireAlive(): void {

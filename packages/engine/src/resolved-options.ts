@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type SamplingOptions } from "@x/models";
 import type { GenerationOptions } from "./generation-options";
+import { requireKnownOptions } from "./require-known-options";
 import type { StructuredOutput } from "./structured/structured-output";
 
 /** Options of a generation, checked, with every default filled in. */
@@ -45,6 +46,7 @@ export function resolveGenerationOptions(
       options,
     });
   }
+  requireKnownOptions(options);
   const { temperature, topK, topP, minP, seed, repetitionPenalty = 1, maxTokens } = options;
   const { minTokens = 0, n = 1, frequencyPenalty = 0, presencePenalty = 0, priority = 0 } = options;
   const { logprobs, promptLogprobs, stopTokenIds = [], badWords = [] } = options;

@@ -410,6 +410,39 @@ describe("policies and events", () => {
     expect(order).toEqual(["high", "middle", "low"]);
   });
 
+  it("goes on when whoever watches fails, and warns once", async () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const onEvent = () => {
+      throw new Error("no room for metrics");
+    };
+    using engine = createEngine({ model, onEvent });
+    using quiet = createEngine({ model });
+    const expected = await quiet.generate("one", { ...plain, maxTokens: 7 });
+    for (let turn = 0; turn < 2; turn++) {
+      const { text } = await engine.generate("one", { ...plain, maxTokens: 7 });
+      expect(text).toBe(expected.text);
+    }
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(/onEvent failed at "request-add": Error: no room for metrics/)],
+    ]);
+  });
+
+  it.each([
+    ["max_tokens", "maxTokens"],
+    ["maxtoken", "maxTokens"],
+    ["temprature", "temperature"],
+    ["top_k", "topK"],
+    ["stopSequences", "stopTokenIds"],
+    ["constructor", "structured"],
+  ])("knows no option %s, and names %s", (name, nearest) => {
+    using engine = createEngine({ model });
+    const options = { [name]: 5 } as GenerationOptions;
+    expect(() => engine.generate("one", options)).toThrow(
+      `generate: there is no option ${name}; did you mean ${nearest}?`,
+    );
+    expect(() => engine.generate("one", { [name]: undefined, maxTokens: 1 })).not.toThrow();
+  });
+
   it("reports what happens, so that the sums agree", async () => {
     const events: EngineEvent[] = [];
     using engine = createEngine({ model, onEvent: (event) => events.push(event) });

@@ -1,4 +1,10 @@
-import { createDevice, type Device, type DeviceName, type KernelChoice } from "@x/tensor";
+import {
+  createDevice,
+  type Device,
+  type DeviceName,
+  type KernelChoice,
+  type WasmBuild,
+} from "@x/tensor";
 import { Llama } from "./architectures/llama";
 import { readLlamaConfig } from "./architectures/llama-config";
 import { loadLlamaWeights, type WeightLoadingOptions } from "./architectures/llama-weights";
@@ -19,6 +25,8 @@ export interface LoadModelOptions extends WeightLoadingOptions {
   readonly device?: DeviceName | undefined;
   /** `gpujs` runs every operation by its gpu.js definition. Default `auto`. */
   readonly kernels?: KernelChoice | undefined;
+  /** The build of the SIMD kernels, on `wasm` only; see `createDevice`. */
+  readonly build?: WasmBuild | undefined;
   /** Threads that compute; see `createDevice`. Results do not depend on it. */
   readonly threads?: number | undefined;
   /**
@@ -53,6 +61,7 @@ export async function loadModel(
   {
     device: deviceName,
     kernels,
+    build,
     threads,
     activationBits,
     signal,
@@ -70,6 +79,7 @@ export async function loadModel(
   const chatTemplate = ChatTemplate.fromGguf(file.metadata, tokenizer);
   const device = await createDevice(deviceName, {
     ...(kernels && { kernels }),
+    ...(build && { build }),
     ...(threads !== undefined && { threads }),
     ...(activationBits !== undefined && { activationBits }),
   });

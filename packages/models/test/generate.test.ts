@@ -7,13 +7,14 @@ import {
   type LanguageModel,
   loadModel,
 } from "../src/index";
+import { kernelWays } from "./support/kernel-ways";
 import { tinyLlama } from "./support/tiny-llama";
 
-describe("generate", () => {
+describe.each(kernelWays)("generate with $what", (way) => {
   let model: LanguageModel;
   const prompt = [3, 50, 60, 70, 80];
   beforeAll(async () => {
-    model = await loadModel(byteSourceFromBuffer(tinyLlama()));
+    model = await loadModel(byteSourceFromBuffer(tinyLlama()), way);
   });
   afterAll(() => model.dispose());
 

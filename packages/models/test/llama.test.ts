@@ -3,6 +3,7 @@ import type { Tensor } from "@x/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scalar } from "../src/gguf/write-gguf";
 import { byteSourceFromBuffer, type LanguageModel, loadModel } from "../src/index";
+import { kernelWays, simdWays } from "./support/kernel-ways";
 import { tinyLlama } from "./support/tiny-llama";
 
 const tokenIds = [5, 77, 130, 9, 200, 41, 3, 88, 120, 14, 60, 250];
@@ -19,15 +20,11 @@ function expectClose(actual: Float32Array, expected: Float32Array, bound: number
   expect(Math.max(...errors)).toBeLessThan(bound);
 }
 
-describe.each([
-  { device: "cpu", kernels: "gpujs" },
-  { device: "wasm", kernels: "gpujs" },
-  { device: "wasm", kernels: "auto" },
-] as const)("Llama on $device with $kernels kernels", ({ device, kernels }) => {
+describe.each(kernelWays)("Llama with $what", (way) => {
   let language: LanguageModel;
   let whole: Float32Array;
   beforeAll(async () => {
-    language = await loadModel(byteSourceFromBuffer(tinyLlama()), { device, kernels });
+    language = await loadModel(byteSourceFromBuffer(tinyLlama()), way);
     using state = language.model.createState();
     whole = read(language.model.forward([{ state, tokenIds, logits: "all" }]));
   });
@@ -56,8 +53,8 @@ describe.each([
     );
     language.model.device.onLaunch = undefined;
     expectClose(Float32Array.from(rows), whole, 1e-4);
-    expect(launched.has("flashAttention")).toBe(kernels === "auto");
-    expect(launched.has("softmax")).toBe(kernels === "gpujs");
+    expect(launched.has("flashAttention")).toBe(way.kernels !== "gpujs");
+    expect(launched.has("softmax")).toBe(way.kernels === "gpujs");
   });
 
   it("gives the same logits whatever the chunks", () => {
@@ -131,11 +128,11 @@ describe.each([
   });
 });
 
-describe("Llama on wasm, a step as a program", () => {
+describe.each(simdWays)("Llama, a step as a program, with $what", (way) => {
   it("gives the same logits, bit by bit, whatever the number of threads", async () => {
     const results: Float32Array[] = [];
     for (const threads of [1, 2, 4]) {
-      using language = await loadModel(byteSourceFromBuffer(tinyLlama()), { threads });
+      using language = await loadModel(byteSourceFromBuffer(tinyLlama()), { ...way, threads });
       expect(language.model.device.threads).toBe(threads);
       using state = language.model.createState();
       results.push(read(language.model.forward([{ state, tokenIds, logits: "all" }])));
@@ -150,7 +147,7 @@ describe("Llama on wasm, a step as a program", () => {
   });
 
   it("allocates nothing from step to step", async () => {
-    using language = await loadModel(byteSourceFromBuffer(tinyLlama()), { threads: 2 });
+    using language = await loadModel(byteSourceFromBuffer(tinyLlama()), way);
     using state = language.model.createState();
     read(language.model.forward([{ state, tokenIds: [1] }]));
     const { bytes, tensors, reservedBytes } = language.model.device.memory();
@@ -169,6 +166,7 @@ describe("Llama on wasm, a step as a program", () => {
           },
         }),
       ),
+      way,
     );
     const ids = Array.from({ length: 300 }, (_, index) => (index * 37) % 262);
     using whole = language.model.createState();
@@ -184,7 +182,7 @@ describe("Llama on wasm, a step as a program", () => {
   });
 
   it("tells the sequences of a batch apart, one token each", async () => {
-    using language = await loadModel(byteSourceFromBuffer(tinyLlama()));
+    using language = await loadModel(byteSourceFromBuffer(tinyLlama()), way);
     const { model } = language;
     const states = tokenIds.map(() => model.createState());
     const alone = tokenIds.map((tokenId) => {

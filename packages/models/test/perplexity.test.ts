@@ -14,7 +14,8 @@ const chunk = 32;
 
 /** ln of the softmax of `logits` at `index`, in float64. */
 function logProbability(logits: Float32Array, index: number): number {
-  const largest = logits.reduce((left, right) => Math.max(left, right));
+  let largest = -Infinity;
+  for (const logit of logits) if (logit > largest) largest = logit;
   let sum = 0;
   for (const logit of logits) sum += Math.exp(logit - largest);
   return (logits[index] ?? Number.NaN) - largest - Math.log(sum);

@@ -9,6 +9,7 @@ import {
   trainBytePairs,
   writeRecurrentGguf,
 } from "../src/index";
+import { kernelWays } from "./support/kernel-ways";
 
 const text = "the wolf and the lamb came to the brook, and the wolf stood above the lamb. ".repeat(
   8,
@@ -16,7 +17,11 @@ const text = "the wolf and the lamb came to the brook, and the wolf stood above 
 const vocabulary = trainBytePairs(text, 288);
 const sizes = { embeddingSize: 32, hiddenSize: 64, layers: 2 };
 
-describe.each(["lstm", "gru"] as const)("a recurrent model in a GGUF file: %s", (cell) => {
+const cases = (["lstm", "gru"] as const).flatMap((cell) =>
+  kernelWays.filter(({ device }) => device !== "cpu").map((way) => ({ ...way, cell, way })),
+);
+
+describe.each(cases)("a recurrent model in a GGUF file: $cell with $what", ({ cell, way }) => {
   let device: Device;
   let original: RecurrentLanguageModel;
   let loaded: LanguageModel;
@@ -27,9 +32,7 @@ describe.each(["lstm", "gru"] as const)("a recurrent model in a GGUF file: %s", 
     original = new RecurrentLanguageModel({ cell, vocabularySize, ...sizes, device, seed: 2 });
     const weights = await toArrays(original.parameters);
     const settings = { name: "fable", cell, ...sizes, vocabulary, weights, contextLength: 4096 };
-    loaded = await loadModel(byteSourceFromBuffer(writeRecurrentGguf(settings)), {
-      device: "wasm",
-    });
+    loaded = await loadModel(byteSourceFromBuffer(writeRecurrentGguf(settings)), way);
   });
   afterAll(() => {
     loaded.dispose();

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { DeviceName, KernelChoice } from "@x/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type LanguageModel, loadModel } from "../src/index";
+import { type LanguageModel, type LoadModelOptions, loadModel } from "../src/index";
 import { openTestModel } from "./support/model-file";
 import { readSafetensors } from "./support/read-safetensors";
 
@@ -23,23 +22,32 @@ const sameFile = new Map<string, number[]>(
   ),
 );
 
+/** Tokens of a prompt that is read in a moment by any SIMD kernels. */
+const longestShortPrompt = 64;
+
 /** Below this difference of the best two logits, arithmetic noise may decide. */
 const tieGap = 0.05;
 
-async function load(device: DeviceName, kernels: KernelChoice): Promise<LanguageModel> {
+async function load(options: LoadModelOptions): Promise<LanguageModel> {
   const source = await openTestModel();
   try {
-    return await loadModel(source, { device, kernels });
+    return await loadModel(source, options);
   } finally {
     await source.close();
   }
 }
 
-/** Logits after the last of `tokenIds`, computed in chunks. */
-function lastLogits({ model }: LanguageModel, tokenIds: readonly number[], chunk: number) {
+/** Logits after the last of `tokenIds`, computed in chunks, the first of them as long as asked. */
+function lastLogits(
+  { model }: LanguageModel,
+  tokenIds: readonly number[],
+  chunk: number,
+  firstChunk = chunk,
+) {
   using state = model.createState();
-  let row = new Float32Array();
-  for (let start = 0; start < tokenIds.length; start += chunk) {
+  using first = model.forward([{ state, tokenIds: tokenIds.slice(0, firstChunk) }]);
+  let row = first.dataSync() as Float32Array<ArrayBuffer>;
+  for (let start = firstChunk; start < tokenIds.length; start += chunk) {
     using logits = model.forward([{ state, tokenIds: tokenIds.slice(start, start + chunk) }]);
     row = logits.dataSync() as Float32Array<ArrayBuffer>;
   }
@@ -82,7 +90,8 @@ function firstDivergence(
 describe("SmolLM2-135M-Instruct on wasm", () => {
   let language: LanguageModel;
   beforeAll(async () => {
-    language = await load("wasm", "auto");
+    // Several would wait for each other while other tests compute.
+    language = await load({ device: "wasm", threads: 1 });
     expect(language.kernels).toMatch(/simd/);
   }, 300_000);
   afterAll(() => language?.dispose());
@@ -122,8 +131,12 @@ describe("SmolLM2-135M-Instruct on wasm", () => {
   it("gives the same logits whatever the chunks of the prompt", () => {
     const { promptTokenIds } = references.find(({ name }) => name === "long-600")!;
     const whole = lastLogits(language, promptTokenIds, 600);
-    for (const chunk of [1, 7, 64]) {
-      const logits = lastLogits(language, promptTokenIds, chunk);
+    for (const [chunk, firstChunk] of [
+      [1, 540],
+      [7, 7],
+      [64, 64],
+    ] as const) {
+      const logits = lastLogits(language, promptTokenIds, chunk, firstChunk);
       expect(largestDifference(logits, whole)).toBeLessThan(1e-3);
     }
   }, 240_000);
@@ -138,13 +151,39 @@ describe("SmolLM2-135M-Instruct on wasm", () => {
   }, 60_000);
 });
 
+/** What makes no difference. */
+describe.each([
+  { what: "threads on", options: { threads: 2 } },
+  { what: "relaxed SIMD off", options: { build: "simd", threads: 1 } },
+] as const)("SmolLM2-135M-Instruct with $what", ({ options }) => {
+  let language: LanguageModel;
+  beforeAll(async () => {
+    language = await load(options);
+  }, 300_000);
+  afterAll(() => language?.dispose());
+
+  it.each(references.filter(({ promptTokenIds }) => promptTokenIds.length <= longestShortPrompt))(
+    "has the logits of Hugging Face transformers after $name",
+    ({ name, promptTokenIds }) => {
+      const logits = lastLogits(language, promptTokenIds, 64);
+      expect(largestDifference(logits, referenceLogits.get(name)!)).toBeLessThan(5e-2);
+    },
+    120_000,
+  );
+
+  it("writes what llama.cpp writes", () => {
+    const { promptTokenIds, float32 } = continuations.find(({ id }) => id === "english-fact")!;
+    expect(firstDivergence(language, promptTokenIds, float32)).toBeUndefined();
+  }, 120_000);
+});
+
 /** The reference kernels take a second and more per token, so they get the short prompts. */
 const longestReferencePrompt = 8;
 
 describe.each(["cpu", "wasm"] as const)("SmolLM2-135M-Instruct by gpu.js on %s", (device) => {
   let language: LanguageModel;
   beforeAll(async () => {
-    language = await load(device, "gpujs");
+    language = await load({ device, kernels: "gpujs" });
   }, 300_000);
   afterAll(() => language?.dispose());
 

@@ -24,5 +24,6 @@ export type {
 } from "./ops/operation";
 export { asArgument, partOf, rowsOf, runOperation, runSingle, sliceOf } from "./ops/operation";
 export type { OperationKernels } from "./ops/operation-kernels";
+export { warn } from "./warnings";
 export { addressOf } from "./wasm/address";
 export type { WasmKernelHost, WasmKernels } from "./wasm/wasm-kernels";

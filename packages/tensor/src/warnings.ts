@@ -16,7 +16,7 @@ export function setWarningHandler(next: WarningHandler | undefined): WarningHand
   return previous;
 }
 
-/** @internal */
+/** Warns whoever develops with this library; see `setWarningHandler`. */
 export function warn(message: string): void {
   if (handler !== undefined) {
     handler(message);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createDevice } from "../src/index";
 import { deviceCases } from "./support/devices";
 import { tensorSuite } from "./tables/tensor-suite";
@@ -11,5 +11,22 @@ describe("createDevice", () => {
     await expect(createDevice("cpu", { kernels: "fast" as "auto" })).rejects.toThrow(
       /unknown kernels "fast"/,
     );
+    await expect(createDevice("wasm", { build: "fast" as "simd" })).rejects.toThrow(
+      /unknown build "fast"; use simd or relaxed-simd/,
+    );
+    await expect(createDevice("cpu", { build: "simd" })).rejects.toThrow(
+      /build "simd" is one of wasm, not of cpu/,
+    );
+  });
+
+  it("refuses a build that the engine does not accept", async () => {
+    const validate = vi.spyOn(WebAssembly, "validate").mockReturnValue(false);
+    try {
+      await expect(createDevice("wasm", { build: "relaxed-simd" })).rejects.toThrow(
+        /"relaxed-simd" does not run in this engine/,
+      );
+    } finally {
+      validate.mockRestore();
+    }
   });
 });

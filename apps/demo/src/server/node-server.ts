@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener, RequestError } from "@hono/node-server";
+import { UsageError } from "../exit";
 import { ApiError } from "./api-error";
 import { toApiError } from "./to-api-error";
 
@@ -33,9 +34,9 @@ export class NodeServer {
     });
     const server = createServer(listener);
     await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
+      server.once("error", (error) => reject(withAdvice(error, { host, port })));
       server.listen(port, host, () => {
-        server.off("error", reject);
+        server.removeAllListeners("error");
         resolve();
       });
     });
@@ -64,6 +65,18 @@ export class NodeServer {
   closeConnections(): void {
     this.#server.closeAllConnections();
   }
+}
+
+/** Says what can be done when the system does not give the address. */
+function withAdvice(error: NodeJS.ErrnoException, { host, port }: NodeServerOptions): Error {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: `port ${port} of ${host} is in use; choose another with --port, 0 for any free one`,
+    EACCES: `port ${port} needs rights that this process has not; choose one above 1023 with --port`,
+    EADDRNOTAVAIL: `${host} is no address of this machine; choose one with --host`,
+    ENOTFOUND: `${host} is not known; choose an address of this machine with --host`,
+  };
+  const reason = reasons[error.code ?? ""];
+  return reason === undefined ? error : new UsageError(reason, { cause: error });
 }
 
 /** For what is wrong before there is a request: a `Host` that is no host. */

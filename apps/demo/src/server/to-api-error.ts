@@ -19,7 +19,7 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (XError.isInstance(error)) {
     if (requestCodes.has(error.code)) {
-      return new ApiError(error.message, {
+      return new ApiError(inWordsOfTheRequest(error.message), {
         status: 400,
         param: paramOf(error),
         code: error.code === "CONTEXT_LENGTH" ? "context_length_exceeded" : "invalid_value",
@@ -44,10 +44,28 @@ export function unavailable(reason: string): ApiError {
   });
 }
 
+/** Options of the engine whose fields have other names than snake case gives. */
+const otherNames: Readonly<Record<string, string>> = {
+  includeStop: "include_stop_str_in_output",
+  structured: "response_format",
+};
+
 /** The request's field that an option of the engine comes from: `topK` is `top_k`. */
+function fieldOf(option: string): string {
+  return otherNames[option] ?? option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
 function paramOf(error: XError): string | undefined {
   if (error.code === "INVALID_GRAMMAR") return "response_format";
   return Object.keys(error.details)
-    .map((option) => option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+    .map((detail) => fieldOf(detail.replace(/\W.*/, "")))
     .find((name) => name in generationFields);
+}
+
+/** A message of the engine, for who knows neither its functions nor its options. */
+function inWordsOfTheRequest(message: string): string {
+  return message.replace(/^generate: /, "").replace(/\b[a-z]+(?:[A-Z][a-z]+)*\b/g, (word) => {
+    const field = fieldOf(word);
+    return field !== word && field in generationFields ? field : word;
+  });
 }

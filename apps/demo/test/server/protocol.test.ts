@@ -188,6 +188,17 @@ describe("requests that cannot be answered", () => {
     expect(await errorOf(response)).toMatchObject({ status: 400, param });
   });
 
+  it.each([
+    ["stop_token_ids", { stop_token_ids: [2 ** 30] }],
+    ["logit_bias", { logit_bias: { 99999999: 1 } }],
+    ["prompt_logprobs", { prompt_logprobs: 2 ** 30 }],
+  ])("speaks of %s as the request does", async (param, fields) => {
+    const { post } = await serve();
+    const error = await errorOf(await post("/v1/completions", { prompt: "a", ...fields }));
+    expect(error).toMatchObject({ status: 400, param });
+    expect(error.message).toMatch(new RegExp(`^${param}\\b.* use a whole number from 0 to \\d+$`));
+  });
+
   it("names the limit of a prompt that is too long, and of an answer that would be", async () => {
     const { post, engine } = await serve();
     const limit = engine.maxModelLength;
@@ -203,6 +214,7 @@ describe("requests that cannot be answered", () => {
         param: "prompt",
       });
       expect(error.message).toContain(`${limit} tokens`);
+      expect(error.message).not.toMatch(/generate:|maxTokens/);
     }
   });
 

@@ -110,7 +110,9 @@ describe("serve refuses", () => {
       const parameters = ["serve", "--model", modelPath, "--port", String(port)];
       const { exitCode, stderr } = await runCli(parameters);
       expect(exitCode).toBe(1);
-      expect(stderr).toMatch(/error: .*EADDRINUSE/);
+      expect(stderr).toMatch(
+        /^error: port \d+ of 127\.0\.0\.1 is in use; choose another with --port/m,
+      );
     } finally {
       other.close();
     }

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "@x/models";
 import type { GenerationOptions } from "../generation-options";
+import { requireKnownOptions } from "../require-known-options";
 import type { RemoteEngineOptions } from "./remote-engine-options";
 
 /** Options that only servers with vLLM's extensions take. */
@@ -25,6 +26,7 @@ export function requireSupported(
   options: GenerationOptions,
   { extensions = "vllm" }: RemoteEngineOptions,
 ): void {
+  requireKnownOptions(options);
   reject(options, "promptLogprobs", "a remote engine does not report it; use an engine here");
   if (extensions === "vllm") return;
   const fix = 'OpenAI\'s own API does not take it; use extensions: "vllm" with a server that does';

@@ -49,6 +49,8 @@ const dtypes: Readonly<Partial<Record<string, DType>>> = {
 
 /** Bytes per read: large enough to be fast, small enough to report progress and to stop. */
 const pieceBytes = 4 * 2 ** 20;
+/** Reads under way at a time: the system copies in as many threads. */
+const readsAtATime = 4;
 
 /**
  * Reads the weights from the file straight into the device's memory, packed as they are.
@@ -137,17 +139,32 @@ class WeightLoader {
   async readAll({ signal, onProgress }: WeightLoadingOptions): Promise<void> {
     const entries = [...this.#reserved.values()];
     const total = entries.reduce((sum, { info }) => sum + info.byteLength, 0);
+    const pieces = entries.flatMap(({ info, tensor }) =>
+      Array.from({ length: Math.ceil(info.byteLength / pieceBytes) }, (_, piece) => {
+        const start = piece * pieceBytes;
+        const target = bytesOf(tensor).subarray(start, start + pieceBytes);
+        return { offset: info.offset + start, target };
+      }),
+    );
     let loaded = 0;
-    for (const { info, tensor } of entries) {
-      for (let start = 0; start < info.byteLength; start += pieceBytes) {
-        signal?.throwIfAborted();
-        const end = Math.min(info.byteLength, start + pieceBytes);
-        const target = bytesOf(tensor).subarray(start, end);
-        await this.#file.source.read(info.offset + start, target, signal);
-        loaded += end - start;
-        onProgress?.({ loaded, total });
+    const queue = pieces.values();
+    const failures: unknown[] = [];
+    const readQueue = async () => {
+      for (const { offset, target } of queue) {
+        if (failures.length > 0) return;
+        try {
+          signal?.throwIfAborted();
+          await this.#file.source.read(offset, target, signal);
+          loaded += target.byteLength;
+          onProgress?.({ loaded, total });
+        } catch (error) {
+          failures.push(error);
+        }
       }
-    }
+    };
+    // All have ended when a failure gives the memory back: none writes there any more.
+    await Promise.all(Array.from({ length: readsAtATime }, readQueue));
+    if (failures.length > 0) throw failures[0];
   }
 
   frequencyFactors(): Float32Array | undefined {

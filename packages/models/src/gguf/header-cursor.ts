@@ -1,6 +1,7 @@
 import { GgufError } from "../errors";
 import type { ByteSource } from "./byte-source";
 import { quote } from "./quote";
+import { shortText } from "./short-text";
 
 /** Size of the first read; each further read doubles it. */
 const firstWindowBytes = 64 * 1024;
@@ -176,6 +177,8 @@ export class HeaderCursor {
 
   #text(byteLength: number, field: HeaderField): string {
     const position = this.#advance(byteLength);
+    const short = shortText(this.#bytes, position, byteLength);
+    if (short !== undefined) return short;
     try {
       return this.#utf8.decode(this.#bytes.subarray(position, position + byteLength));
     } catch {

@@ -159,12 +159,11 @@ function likeliest(logits: Float32Array): number {
   let largest = -Infinity;
   for (let id = 0; id < logits.length; id += 1) {
     const logit = logits[id] as number;
-    if (logit > largest) {
-      largest = logit;
-      best = id;
-    } else if (Number.isNaN(logit)) {
-      throw badLogit(id, logit);
-    }
+    // One comparison for nearly all: it is false for a larger one and for NaN.
+    if (logit <= largest) continue;
+    if (Number.isNaN(logit)) throw badLogit(id, logit);
+    largest = logit;
+    best = id;
   }
   if (best === -1) {
     throw new InvalidArgumentError(

@@ -36,6 +36,8 @@ export class Vocabulary {
   readonly eosTokenIds: readonly number[];
   /** Role by id: one of the type numbers. */
   readonly #types: Uint8Array;
+  /** Ids of what is no ordinary text, ascending. */
+  readonly #unusual: number[];
 
   /**
    * Reads `tokenizer.ggml.*`.
@@ -54,16 +56,18 @@ export class Vocabulary {
         ends.add(id);
       }
     }
-    for (const [id, token] of this.tokens.entries()) {
-      if (endTokenNames.has(token) && this.#types[id] !== normalType) {
-        ends.add(id);
-      }
+    // All but a few are ordinary text: the others are found once.
+    this.#unusual = idsOtherThan(this.#types, normalType);
+    for (const id of this.#unusual) {
+      if (endTokenNames.has(this.tokens[id] ?? "")) ends.add(id);
     }
     this.eosTokenIds = [...ends];
     // Some converters mark these as ordinary text, which would show them to the reader.
     for (const id of this.eosTokenIds.concat(this.bosTokenId ?? [])) {
+      if (this.#types[id] === normalType) this.#unusual.push(id);
       this.#types[id] = controlType;
     }
+    this.#unusual.sort((left, right) => left - right);
   }
 
   /** Whether the token directs the model and is no text: it is left out of what people read. */
@@ -80,11 +84,10 @@ export class Vocabulary {
   /** Id by text of the tokens that are found by name. */
   namedTokens({ special }: { readonly special: boolean }): Map<string, number> {
     const named = new Map<string, number>();
-    for (const [id, token] of this.tokens.entries()) {
+    for (const id of this.#unusual) {
+      const token = this.tokens[id] ?? "";
       const isNamed = this.isSpecial(id) ? special : this.#types[id] === userDefinedType;
-      if (isNamed && this.#types[id] !== unusedType && token !== "") {
-        named.set(token, id);
-      }
+      if (isNamed && this.#types[id] !== unusedType && token !== "") named.set(token, id);
     }
     return named;
   }
@@ -109,6 +112,12 @@ export class Vocabulary {
     }
     return id;
   }
+}
+
+function idsOtherThan(types: Uint8Array, usual: number): number[] {
+  const ids: number[] = [];
+  for (let id = 0; id < types.length; id += 1) if (types[id] !== usual) ids.push(id);
+  return ids;
 }
 
 function readTypes(metadata: GgufMetadata, count: number): Uint8Array {

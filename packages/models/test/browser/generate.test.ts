@@ -5,8 +5,9 @@ import { tinyLlama } from "../support/tiny-llama";
 it.each([
   { device: "cpu", kernels: "gpujs" },
   { device: "wasm", kernels: "gpujs" },
-  { device: "wasm", kernels: "auto" },
-] as const)("generates in a browser on $device with $kernels kernels", async (options) => {
+  { device: "wasm", build: "simd" },
+  { device: "wasm", build: "relaxed-simd" },
+] as const)("generates in a browser with %o", async (options) => {
   const file = new Blob([tinyLlama() as Uint8Array<ArrayBuffer>]);
   using model = await loadModel(byteSourceFromBlob(file, "tiny.gguf"), options);
   const prompt = model.encodeChat([{ role: "user", content: "hello" }]);

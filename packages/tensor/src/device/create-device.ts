@@ -1,5 +1,5 @@
 import { DeviceError, OutOfRangeError } from "../errors";
-import { supportedBuild, type WasmBuild } from "../wasm/kernel-module";
+import { isSupported, supportedBuild, type WasmBuild } from "../wasm/kernel-module";
 import { canShareMemory } from "../wasm/thread-host";
 import { defaultThreads } from "../wasm/thread-pool";
 import { WasmDevice } from "../wasm/wasm-device";
@@ -79,6 +79,7 @@ export async function createDevice(
   if (kernels !== "auto" && kernels !== "gpujs") {
     throw new DeviceError(`unknown kernels "${kernels}"; use auto or gpujs`, { kernels });
   }
+  if (build !== undefined) requireBuild(name, build);
   if (!Number.isInteger(threads) || threads < 1 || threads > maximumThreads) {
     throw new OutOfRangeError(`threads is ${threads}; use an integer of 1 to ${maximumThreads}`, {
       threads,
@@ -117,6 +118,26 @@ export async function createDevice(
           name,
         },
       );
+  }
+}
+
+/** Refuses a build that the device or the engine has not. */
+function requireBuild(device: DeviceName, build: WasmBuild): void {
+  const details = { device, build };
+  if (build !== "simd" && build !== "relaxed-simd") {
+    throw new DeviceError(`unknown build "${build}"; use simd or relaxed-simd`, details);
+  }
+  if (device !== "wasm") {
+    throw new DeviceError(
+      `build "${build}" is one of wasm, not of ${device}; leave it out`,
+      details,
+    );
+  }
+  if (!isSupported(build)) {
+    throw new DeviceError(
+      `build "${build}" does not run in this engine; leave it out for the fastest that does`,
+      details,
+    );
   }
 }
 

@@ -7,6 +7,7 @@ import {
   addWorkloadOptions,
   createWorkload,
   numberOption,
+  requireLengths,
   type WorkloadCommandOptions,
 } from "./workload-options";
 
@@ -29,9 +30,10 @@ export function benchLatencyCommand(): Command {
 }
 
 async function benchLatency(options: BenchLatencyOptions): Promise<void> {
-  const items = await createWorkload(options);
   using opened = await openEngine(options);
   const { engine } = opened;
+  requireLengths(options, engine.maxModelLength);
+  const items = await createWorkload(options);
   const runOnce = async () => {
     // Else every run but the first would find its prompts computed.
     engine.resetPrefixCache();

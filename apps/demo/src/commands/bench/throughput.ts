@@ -5,6 +5,7 @@ import { addEngineOptions, type EngineCommandOptions, openEngine } from "./open-
 import {
   addWorkloadOptions,
   createWorkload,
+  requireLengths,
   type WorkloadCommandOptions,
 } from "./workload-options";
 
@@ -19,9 +20,10 @@ export function benchThroughputCommand(): Command {
 async function benchThroughput(
   options: WorkloadCommandOptions & EngineCommandOptions,
 ): Promise<void> {
-  const items = await createWorkload(options);
   using opened = await openEngine(options);
   const { engine } = opened;
+  requireLengths(options, engine.maxModelLength);
+  const items = await createWorkload(options);
   const startedAt = performance.now();
   const results = await Promise.all(
     items.map(({ prompt, maxTokens }) =>

@@ -1,0 +1,4 @@
+export declare const chromiumOptions: {
+  readonly executablePath: string;
+  readonly args: string[];
+};

@@ -6,7 +6,9 @@ import {
   simpleBackward,
   simpleForward,
 } from "./cells";
-import { multiply, multiplyRow, pack, packedBytes } from "./product";
+import { pack, packedBytes, panelColumns, widePanelColumns } from "./panels";
+import { multiply } from "./product";
+import { multiplyPackedRow, multiplyRows } from "./row-product";
 
 /**
  * A recurrent layer over whole sequences. The input's part of the gates was computed before, as one
@@ -33,9 +35,14 @@ function lengthOf(lengths: usize, row: i32): i32 {
   return i32.load(lengths + ((<usize>row) << 2));
 }
 
+/** Rows of states from which packing the recurrent weight pays. */
+const packThreshold: i32 = 32;
+
+const widePanelBytes: usize = <usize>widePanelColumns * 4;
+
 export function forwardScratchBytes(kind: i32, batch: i32, size: i32): usize {
   const columns = gateCount(kind) * size;
-  return packedBytes(size, columns) + ((<usize>batch * columns) << 2);
+  return packedBytes(size, columns) + widePanelBytes + ((<usize>batch * columns) << 2);
 }
 
 /**
@@ -65,9 +72,11 @@ export function recurrentForward(
 ): void {
   const columns = gateCount(kind) * size;
   const panels = scratch;
-  const work = scratch + packedBytes(size, columns);
-  const isPacked = batch > 1;
-  if (isPacked) pack(weight, 1, size, size, columns, panels);
+  const edge = panels + packedBytes(size, columns);
+  const work = edge + widePanelBytes;
+  const isPacked = steps * batch >= packThreshold && (batch > 1 || size % 4 == 0);
+  const width = batch == 1 ? widePanelColumns : panelColumns;
+  if (isPacked) pack(weight, 1, size, size, columns, width, panels);
   const rowBytes = (<usize>size) << 2;
   const gateBytes = (<usize>columns) << 2;
   for (let step = 0; step < steps; step++) {
@@ -77,8 +86,10 @@ export function recurrentForward(
     // The LSTM's gates are computed where they are kept; the GRU's two parts stay apart.
     const sums = kind == Kind.Lstm && saved ? saved + place * gateBytes : work;
     const add = kind == Kind.Gru ? 0 : inputPart;
-    if (isPacked) multiply(h, batch, size, panels, columns, add, sums);
-    else multiplyRow(h, size, weight, columns, add, sums, (step & 1) == 1);
+    const fromEnd = (step & 1) == 1;
+    if (!isPacked) multiplyRows(h, batch, size, weight, columns, add, sums, fromEnd);
+    else if (batch == 1) multiplyPackedRow(h, size, panels, columns, add, sums, edge, fromEnd);
+    else multiply(h, batch, size, panels, columns, add, sums);
     for (let row = 0; row < batch; row++) {
       const state = h + <usize>row * rowBytes;
       const output = y + (place + row) * rowBytes;
@@ -134,7 +145,7 @@ export function recurrentBackward(
 ): void {
   const columns = gateCount(kind) * size;
   const work = scratch + packedBytes(columns, size);
-  pack(weight, size, 1, columns, size, scratch);
+  pack(weight, size, 1, columns, size, panelColumns, scratch);
   const rowBytes = (<usize>size) << 2;
   const gateBytes = (<usize>columns) << 2;
   const products = kind == Kind.Gru ? dRecurrent : dPre;

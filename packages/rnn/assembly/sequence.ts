@@ -74,8 +74,9 @@ export function recurrentForward(
   const panels = scratch;
   const edge = panels + packedBytes(size, columns);
   const work = edge + widePanelBytes;
-  const isPacked = steps * batch >= packThreshold && (batch > 1 || size % 4 == 0);
-  const width = batch == 1 ? widePanelColumns : panelColumns;
+  const isRow = batch == 1 && size % 4 == 0;
+  const isPacked = steps * batch >= packThreshold && (isRow || batch > 1);
+  const width = isRow ? widePanelColumns : panelColumns;
   if (isPacked) pack(weight, 1, size, size, columns, width, panels);
   const rowBytes = (<usize>size) << 2;
   const gateBytes = (<usize>columns) << 2;
@@ -88,7 +89,7 @@ export function recurrentForward(
     const add = kind == Kind.Gru ? 0 : inputPart;
     const fromEnd = (step & 1) == 1;
     if (!isPacked) multiplyRows(h, batch, size, weight, columns, add, sums, fromEnd);
-    else if (batch == 1) multiplyPackedRow(h, size, panels, columns, add, sums, edge, fromEnd);
+    else if (isRow) multiplyPackedRow(h, size, panels, columns, add, sums, edge, fromEnd);
     else multiply(h, batch, size, panels, columns, add, sums);
     for (let row = 0; row < batch; row++) {
       const state = h + <usize>row * rowBytes;
@@ -113,7 +114,8 @@ export function recurrentForward(
 }
 
 export function backwardScratchBytes(kind: i32, batch: i32, size: i32): usize {
-  return packedBytes(gateCount(kind) * size, size) + ((<usize>batch * size) << 2);
+  const columns = gateCount(kind) * size;
+  return packedBytes(columns, size) + widePanelBytes + ((<usize>batch * size) << 2);
 }
 
 /**
@@ -144,8 +146,10 @@ export function recurrentBackward(
   scratch: usize,
 ): void {
   const columns = gateCount(kind) * size;
-  const work = scratch + packedBytes(columns, size);
-  pack(weight, size, 1, columns, size, panelColumns, scratch);
+  const edge = scratch + packedBytes(columns, size);
+  const work = edge + widePanelBytes;
+  const isRow = batch == 1 && columns % 4 == 0;
+  pack(weight, size, 1, columns, size, isRow ? widePanelColumns : panelColumns, scratch);
   const rowBytes = (<usize>size) << 2;
   const gateBytes = (<usize>columns) << 2;
   const products = kind == Kind.Gru ? dRecurrent : dPre;
@@ -185,7 +189,9 @@ export function recurrentBackward(
         simpleBackward(y + at * rowBytes, gradient, dState, out, kind == Kind.Relu, size);
       }
     }
-    multiply(products + place * gateBytes, batch, columns, scratch, size, 0, work);
+    const gradients = products + place * gateBytes;
+    if (isRow) multiplyPackedRow(gradients, columns, scratch, size, 0, work, edge, (step & 1) == 1);
+    else multiply(gradients, batch, columns, scratch, size, 0, work);
     for (let row = 0; row < batch; row++) {
       if (t >= lengthOf(lengths, row)) continue;
       const part = work + <usize>row * rowBytes;

@@ -20,6 +20,7 @@ import {
 } from "@x/tensor";
 import { type BenchOptions, type BenchRow, type BenchSuite, median } from "../bench-row";
 import { importPeer } from "../peers";
+import { processorTime } from "../processor-time";
 
 interface TrainingPeer {
   step(): unknown;
@@ -162,14 +163,12 @@ async function alternate(
   return { ours: median(ours), peer: median(theirs) };
 }
 
-/** Runs for a while, at least once: the fastest counts, so that another process's turn does not. */
+/** Runs for a while, at least once; the fastest counts. */
 async function fastest(step: () => unknown, duration: number): Promise<number> {
   const begin = performance.now();
   let best = Number.POSITIVE_INFINITY;
   do {
-    const startedAt = performance.now();
-    await step();
-    best = Math.min(best, performance.now() - startedAt);
+    best = Math.min(best, await processorTime(step));
   } while (performance.now() - begin < duration);
   return best;
 }

@@ -1,6 +1,7 @@
 import {
   add,
   concat,
+  contiguous,
   linear,
   matmul,
   ones,
@@ -148,7 +149,7 @@ function runSegment(
 ): [Tensor, Tensor, Tensor, Tensor, Tensor] {
   return tidy(() => {
     const size = weight.dimension(1);
-    const product = linear(input, inputWeight); // [T, B, G·H]
+    const product = inputProduct(input, inputWeight); // [T, B, G·H]
     const bias = inputSideBias(kind, size, inputBias, recurrentBias);
     const pre = bias === undefined ? product : add(product, bias);
     const steps = lengthTensor(lengths, input);
@@ -158,6 +159,18 @@ function runSegment(
       { kind, isReverse, keeps },
     );
   });
+}
+
+/** Rows from which tiles of a product are faster than inner products, a copy of the weight included. */
+const tiledRows = 1024;
+
+/** `[T, B, I]` times `[G·H, I]`, transposed. */
+function inputProduct(input: Tensor, weight: Tensor): Tensor {
+  const [steps, batch, size] = [input.dimension(0), input.dimension(1), input.dimension(2)];
+  const rows = steps * batch;
+  if (rows < tiledRows) return linear(input, weight);
+  const product = matmul(reshape(input, [rows, size]), contiguous(weight.transpose()));
+  return reshape(product, [steps, batch, weight.dimension(0)]);
 }
 
 /** What can be added before the steps: everything but the bias within the GRU's bracket. */

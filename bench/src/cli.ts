@@ -16,6 +16,7 @@ import { streamingSuite } from "./suites/kvcache/streaming";
 import { matmulSuite } from "./suites/matmul";
 import { rnnSuite } from "./suites/rnn";
 import { rnnAddingSuite } from "./suites/rnn-adding";
+import { rnnGenerationSuite } from "./suites/rnn-generation";
 import { rnnTrainingSuite } from "./suites/rnn-training";
 import { schedulerSuite } from "./suites/scheduler";
 import { structuredOutputSuite } from "./suites/structured-output";
@@ -37,6 +38,7 @@ const suites: readonly BenchSuite[] = [
   rnnSuite,
   rnnTrainingSuite,
   rnnAddingSuite,
+  rnnGenerationSuite,
   schedulerSuite,
   structuredOutputSuite,
   tensorSuite,

@@ -117,7 +117,12 @@ async function comparePrediction(
       optimizer.step(clipByValue(gradients, 5));
       return value.dataSync();
     });
-  const peer = openPrediction({ sequences: toSequences(data), inputSize, hiddenSize, learningRate });
+  const peer = openPrediction({
+    sequences: toSequences(data),
+    inputSize,
+    hiddenSize,
+    learningRate,
+  });
   const stepPeer = () => {
     for (let turn = 0; turn < batch; turn++) peer.step();
   };

@@ -9,13 +9,14 @@ export const widePanelColumns: i32 = 32;
 /** Bytes of {@link pack}'s result, whatever the width. */
 export function packedBytes(inner: i32, columns: i32): usize {
   const padded = (columns + widePanelColumns - 1) & -widePanelColumns;
-  return (<usize>(inner * padded)) << 2;
+  return (<usize>((inner + 1) * padded)) << 2;
 }
 
 /**
- * Copies a matrix `[inner, columns]` into panels of `width` columns, each `[inner][width]`, padded
- * with zeros, so that a product reads it in order.
+ * Copies a matrix `[inner, columns]` into panels of `width` columns, so that a product reads it in
+ * order: each `[1 + inner][width]`, first the bias, padded with zeros.
  *
+ * @param bias `[columns]`, or 0 for none.
  * @param rowStride elements between neighbours of a column; `columnStride` between those of a row.
  * @param width a multiple of 4.
  */
@@ -25,20 +26,26 @@ export function pack(
   columnStride: i32,
   inner: i32,
   columns: i32,
+  bias: usize,
   width: i32,
   target: usize,
 ): void {
   const padded = (columns + width - 1) / width * width;
   for (let column = 0; column < padded; column += 4) {
     const first = column % width;
+    const count = columns - column;
+    const widthBytes = (<usize>width) << 2;
+    const place = target + ((<usize>((column - first) * (inner + 1) + first)) << 2);
+    if (bias) packFourColumns(bias + ((<usize>column) << 2), 0, 4, 1, count, place, widthBytes);
+    else v128.store(place, f32x4.splat(0));
     packFourColumns(
       source + ((<usize>(column * columnStride)) << 2),
       (<usize>rowStride) << 2,
       (<usize>columnStride) << 2,
       inner,
-      columns - column,
-      target + ((<usize>((column - first) * inner + first)) << 2),
-      (<usize>width) << 2,
+      count,
+      place + widthBytes,
+      widthBytes,
     );
   }
 }

@@ -18,7 +18,7 @@ export function storeColumns(target: usize, add: usize, left: v128, right: v128,
   }
 }
 
-/** `rows` (1 to 6) rows of 8 columns. Strides in bytes. */
+/** `rows` (1 to 6) rows of 8 columns, from the first row of the panel on. Strides in bytes. */
 @inline
 function tile(
   rows: i32,
@@ -32,18 +32,19 @@ function tile(
   outStride: usize,
   count: i32,
 ): void {
-  let c00 = f32x4.splat(0);
-  let c01 = c00;
+  let c00 = v128.load(panel);
+  let c01 = v128.load(panel, 16);
+  panel += 32;
   let c10 = c00;
-  let c11 = c00;
+  let c11 = c01;
   let c20 = c00;
-  let c21 = c00;
+  let c21 = c01;
   let c30 = c00;
-  let c31 = c00;
+  let c31 = c01;
   let c40 = c00;
-  let c41 = c00;
+  let c41 = c01;
   let c50 = c00;
-  let c51 = c00;
+  let c51 = c01;
   let a1 = a + aStride;
   let a2 = a1 + aStride;
   let a3 = a2 + aStride;
@@ -106,9 +107,9 @@ function tileRows(): i32 {
 }
 
 /**
- * out = a · panels (+ add): `[rows, inner] x [inner, columns]`, rows without gaps.
+ * out = a · panels + bias (+ add): `[rows, inner] x [inner, columns]`, rows without gaps.
  *
- * @param panels of 8 columns, from {@link pack}. @param add `[rows, columns]`, or 0 for none; may be `out`.
+ * @param panels of 8 columns with the bias, from {@link pack}. @param add `[rows, columns]`, or 0 for none; may be `out`.
  */
 export function multiply(
   a: usize,
@@ -140,6 +141,6 @@ export function multiply(
       at += <usize>height * aStride;
       offset += <usize>height * stride;
     }
-    panels += (<usize>(inner * panelColumns)) << 2;
+    panels += (<usize>((inner + 1) * panelColumns)) << 2;
   }
 }

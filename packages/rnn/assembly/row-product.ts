@@ -1,13 +1,14 @@
 import { widePanelColumns } from "./panels";
 import { multiplyAdd, sumLanes, sumLanesOfFour } from "./simd";
 
-/** out = a · weightᵀ (+ add): few rows, by {@link multiplyRow}. */
+/** out = a · weightᵀ + bias (+ add): few rows, by {@link multiplyRow}. */
 export function multiplyRows(
   a: usize,
   rows: i32,
   inner: i32,
   weight: usize,
   columns: i32,
+  bias: usize,
   add: usize,
   out: usize,
   fromEnd: bool,
@@ -17,12 +18,12 @@ export function multiplyRows(
     const sum = add ? add + offset : 0;
     const isOdd = (row & 1) == 1;
     const at = a + ((row * inner) << 2);
-    multiplyRow(at, inner, weight, columns, sum, out + offset, fromEnd != isOdd);
+    multiplyRow(at, inner, weight, columns, bias, sum, out + offset, fromEnd != isOdd);
   }
 }
 
 /**
- * out = weight · x + add: one row times the rows of `weight [columns, inner]`, which is not packed.
+ * out = weight · x + bias (+ add): one row times the rows of `weight [columns, inner]`, which is not packed.
  * Eight rows at a time: eight sums hide the latency of the adder.
  *
  * @param fromEnd whether to begin with the last rows. A caller that alternates finds half of a weight
@@ -33,6 +34,7 @@ function multiplyRow(
   inner: i32,
   weight: usize,
   columns: i32,
+  bias: usize,
   add: usize,
   out: usize,
   fromEnd: bool,
@@ -76,6 +78,8 @@ function multiplyRow(
       high += 4;
     }
     const offset = (<usize>column) << 2;
+    left = f32x4.add(left, v128.load(bias + offset));
+    right = f32x4.add(right, v128.load(bias + offset, 16));
     v128.store(out + offset, add ? f32x4.add(left, v128.load(add + offset)) : left);
     v128.store(out + offset, add ? f32x4.add(right, v128.load(add + offset, 16)) : right, 16);
   }
@@ -92,6 +96,7 @@ function multiplyRow(
       sum += f32.load(x + offset) * f32.load(weight + offset);
     }
     const offset = (<usize>column) << 2;
+    sum += f32.load(bias + offset);
     f32.store(out + offset, add ? sum + f32.load(add + offset) : sum);
     weight += stride;
   }
@@ -107,20 +112,30 @@ function column4(row: usize, stride: usize): v128 {
 }
 
 /**
- * One row times a panel, from `add` on if there is one. `inner` is a multiple of 4: a second loop, for
+ * One row times a panel, from its bias on, and `add` if there is one. `inner` is a multiple of 4: a second loop, for
  * a rest, would make the V8 of Node 20 keep the sums in memory.
  */
 @inline
 function wideProduct(x: usize, inner: i32, panel: usize, add: usize, out: usize): void {
-  const zero = f32x4.splat(0);
-  let a = add ? v128.load(add) : zero;
-  let b = add ? v128.load(add, 16) : zero;
-  let c = add ? v128.load(add, 32) : zero;
-  let d = add ? v128.load(add, 48) : zero;
-  let e = add ? v128.load(add, 64) : zero;
-  let f = add ? v128.load(add, 80) : zero;
-  let g = add ? v128.load(add, 96) : zero;
-  let h = add ? v128.load(add, 112) : zero;
+  let a = v128.load(panel);
+  let b = v128.load(panel, 16);
+  let c = v128.load(panel, 32);
+  let d = v128.load(panel, 48);
+  let e = v128.load(panel, 64);
+  let f = v128.load(panel, 80);
+  let g = v128.load(panel, 96);
+  let h = v128.load(panel, 112);
+  if (add) {
+    a = f32x4.add(a, v128.load(add));
+    b = f32x4.add(b, v128.load(add, 16));
+    c = f32x4.add(c, v128.load(add, 32));
+    d = f32x4.add(d, v128.load(add, 48));
+    e = f32x4.add(e, v128.load(add, 64));
+    f = f32x4.add(f, v128.load(add, 80));
+    g = f32x4.add(g, v128.load(add, 96));
+    h = f32x4.add(h, v128.load(add, 112));
+  }
+  panel += widePanelColumns << 2;
   const end = x + ((<usize>inner) << 2);
   if (ASC_FEATURE_RELAXED_SIMD) {
     for (; x < end; x += 4) {
@@ -188,7 +203,7 @@ function wideProduct(x: usize, inner: i32, panel: usize, add: usize, out: usize)
 }
 
 /**
- * out = x · panels (+ add), one row: as {@link multiplyRows}, for a weight that meets so many rows that
+ * out = x · panels + bias (+ add), one row: as {@link multiplyRows}, for a weight that meets so many rows that
  * packing it pays.
  *
  * @param inner a multiple of 4. @param panels of 32 columns, from {@link pack}. @param edge place for the columns of one panel.
@@ -206,7 +221,7 @@ export function multiplyPackedRow(
   const count = (columns + widePanelColumns - 1) / widePanelColumns;
   for (let index = 0; index < count; index++) {
     const column = (fromEnd ? count - 1 - index : index) * widePanelColumns;
-    const panel = panels + ((<usize>(column * inner)) << 2);
+    const panel = panels + ((<usize>(column * (inner + 1))) << 2);
     const offset = (<usize>column) << 2;
     const bytes = (<usize>min(columns - column, widePanelColumns)) << 2;
     const isWhole = columns - column >= widePanelColumns;

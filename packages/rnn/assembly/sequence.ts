@@ -46,9 +46,9 @@ export function forwardScratchBytes(kind: i32, batch: i32, size: i32): usize {
 }
 
 /**
- * @param pre `[T, B, G·H]`, gates before the state's part.
+ * @param pre `[T, B, G·H]`, gates before the state's part and the biases.
  * @param weight `[G·H, H]`.
- * @param bias `[H]`, of the GRU's bracket.
+ * @param bias `[G·H]`; after it `[H]` of the GRU's n outside of the bracket.
  * @param y `[T, B, H]`.
  * @param h `[B, H]`, first the initial state, at the end the last one; `c` likewise (LSTM).
  * @param saved `[T, B, 4·H]` for gates, `cells` `[T, B, H]` (LSTM); 0 where nothing is kept.
@@ -77,7 +77,7 @@ export function recurrentForward(
   const isRow = batch == 1 && size % 4 == 0;
   const isPacked = steps * batch >= packThreshold && (isRow || batch > 1);
   const width = isRow ? widePanelColumns : panelColumns;
-  if (isPacked) pack(weight, 1, size, size, columns, width, panels);
+  if (isPacked) pack(weight, 1, size, size, columns, bias, width, panels);
   const rowBytes = (<usize>size) << 2;
   const gateBytes = (<usize>columns) << 2;
   for (let step = 0; step < steps; step++) {
@@ -88,7 +88,7 @@ export function recurrentForward(
     const sums = kind == Kind.Lstm && saved ? saved + place * gateBytes : work;
     const add = kind == Kind.Gru ? 0 : inputPart;
     const fromEnd = (step & 1) == 1;
-    if (!isPacked) multiplyRows(h, batch, size, weight, columns, add, sums, fromEnd);
+    if (!isPacked) multiplyRows(h, batch, size, weight, columns, bias, add, sums, fromEnd);
     else if (isRow) multiplyPackedRow(h, size, panels, columns, add, sums, edge, fromEnd);
     else multiply(h, batch, size, panels, columns, add, sums);
     for (let row = 0; row < batch; row++) {
@@ -104,7 +104,7 @@ export function recurrentForward(
         lstmForward(gates, c + <usize>row * rowBytes, kept, state, size);
       } else if (kind == Kind.Gru) {
         const kept = saved ? saved + (place + row) * 4 * rowBytes : 0;
-        gruForward(inputPart + <usize>row * gateBytes, gates, bias, kept, state, size);
+        gruForward(inputPart + <usize>row * gateBytes, gates, bias + gateBytes, kept, state, size);
       } else {
         simpleForward(gates, state, kind == Kind.Relu, size);
       }
@@ -149,7 +149,7 @@ export function recurrentBackward(
   const edge = scratch + packedBytes(columns, size);
   const work = edge + widePanelBytes;
   const isRow = batch == 1 && columns % 4 == 0;
-  pack(weight, size, 1, columns, size, isRow ? widePanelColumns : panelColumns, scratch);
+  pack(weight, size, 1, columns, size, 0, isRow ? widePanelColumns : panelColumns, scratch);
   const rowBytes = (<usize>size) << 2;
   const gateBytes = (<usize>columns) << 2;
   const products = kind == Kind.Gru ? dRecurrent : dPre;

@@ -109,7 +109,8 @@ function tileRows(): i32 {
 /**
  * out = a · panels + bias (+ add): `[rows, inner] x [inner, columns]`, rows without gaps.
  *
- * @param panels of 8 columns with the bias, from {@link pack}. @param add `[rows, columns]`, or 0 for none; may be `out`.
+ * @param panels of 8 columns with the bias, from {@link pack}.
+ * @param add `[rows, columns]`, or 0 for none; may be `out`.
  */
 export function multiply(
   a: usize,

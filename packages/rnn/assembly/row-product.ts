@@ -23,7 +23,8 @@ export function multiplyRows(
 }
 
 /**
- * out = weight · x + bias (+ add): one row times the rows of `weight [columns, inner]`, which is not packed.
+ * out = weight · x + bias (+ add): one row times the rows of `weight [columns, inner]`, which is not
+ * packed.
  * Eight rows at a time: eight sums hide the latency of the adder.
  *
  * @param fromEnd whether to begin with the last rows. A caller that alternates finds half of a weight
@@ -112,8 +113,8 @@ function column4(row: usize, stride: usize): v128 {
 }
 
 /**
- * One row times a panel, from its bias on, and `add` if there is one. `inner` is a multiple of 4: a second loop, for
- * a rest, would make the V8 of Node 20 keep the sums in memory.
+ * One row times a panel, from its bias on, and `add` if there is one. `inner` is a multiple of 4: a
+ * second loop, for a rest, would make the V8 of Node 20 keep the sums in memory.
  */
 @inline
 function wideProduct(x: usize, inner: i32, panel: usize, add: usize, out: usize): void {
@@ -203,10 +204,12 @@ function wideProduct(x: usize, inner: i32, panel: usize, add: usize, out: usize)
 }
 
 /**
- * out = x · panels + bias (+ add), one row: as {@link multiplyRows}, for a weight that meets so many rows that
- * packing it pays.
+ * out = x · panels + bias (+ add), one row: as {@link multiplyRows}, for a weight that meets so many
+ * rows that packing it pays.
  *
- * @param inner a multiple of 4. @param panels of 32 columns, from {@link pack}. @param edge place for the columns of one panel.
+ * @param inner a multiple of 4.
+ * @param panels of 32 columns with the bias, from {@link pack}.
+ * @param edge place for the columns of one panel.
  */
 export function multiplyPackedRow(
   x: usize,

@@ -19,6 +19,7 @@ import { loadSuite } from "./suites/load";
 import { matmulSuite } from "./suites/matmul";
 import { rnnSuite } from "./suites/rnn";
 import { rnnAddingSuite } from "./suites/rnn-adding";
+import { rnnGenerationSuite } from "./suites/rnn-generation";
 import { rnnTrainingSuite } from "./suites/rnn-training";
 import { schedulerSuite } from "./suites/scheduler";
 import { structuredOutputSuite } from "./suites/structured-output";
@@ -43,6 +44,7 @@ const suites: readonly BenchSuite[] = [
   rnnSuite,
   rnnTrainingSuite,
   rnnAddingSuite,
+  rnnGenerationSuite,
   schedulerSuite,
   structuredOutputSuite,
   tensorSuite,

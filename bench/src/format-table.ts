@@ -7,9 +7,9 @@ export function formatTable(rows: readonly BenchRow[]): string {
     row.case,
     String(row.threads),
     row.unit,
-    row.ours.toFixed(1),
+    figure(row.ours),
     row.peerName ?? "none",
-    row.peer === null ? "" : row.peer.toFixed(1),
+    row.peer === null ? "" : figure(row.peer),
     row.ratio === null ? "" : row.ratio.toFixed(2),
   ]);
   const widths = header.map((title, column) =>
@@ -19,4 +19,10 @@ export function formatTable(rows: readonly BenchRow[]): string {
     `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
   const rule = line(widths.map((width) => "-".repeat(width)));
   return `${[line(header), rule, ...body.map(line)].join("\n")}\n`;
+}
+
+/** At least three digits that count; whole numbers as they are. */
+function figure(value: number): string {
+  if (Number.isInteger(value)) return String(value);
+  return Math.abs(value) < 10 ? value.toPrecision(3) : value.toFixed(1);
 }

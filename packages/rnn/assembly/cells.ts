@@ -112,8 +112,9 @@ function gruForwardAt(
   const bytes = (<usize>n) << 2;
   const reset = sigmoid(f32x4.add(load(gates, w), load(recurrent, w)), n);
   const update = sigmoid(f32x4.add(load(gates + bytes, w), load(recurrent + bytes, w)), n);
-  const inner = f32x4.add(load(recurrent + 2 * bytes, w), load(bias, w));
-  const sum = f32x4.add(load(gates + 2 * bytes, w), f32x4.mul(reset, inner));
+  const inner = load(recurrent + 2 * bytes, w);
+  const outer = f32x4.add(load(gates + 2 * bytes, w), load(bias, w));
+  const sum = f32x4.add(outer, f32x4.mul(reset, inner));
   const candidate = hyperbolicTangent(sum, n);
   if (saved) {
     store(saved, reset, w);
@@ -126,8 +127,8 @@ function gruForwardAt(
 }
 
 /**
- * `gates` [3H]: what the input adds to r, z, n; `recurrent` [3H]: what the state adds; `bias` [H] of
- * the latter's n. `saved` [4H], or 0: r, z, n and the bracket that r scales.
+ * `gates` [3H]: what the input adds to r, z, n; `recurrent` [3H]: what the state and the biases add;
+ * `bias` [H] of n outside of the bracket. `saved` [4H], or 0: r, z, n and the bracket that r scales.
  */
 export function gruForward(
   gates: usize,

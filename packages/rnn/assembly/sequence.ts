@@ -6,7 +6,9 @@ import {
   simpleBackward,
   simpleForward,
 } from "./cells";
-import { multiply, multiplyRow, pack, packedBytes } from "./product";
+import { pack, packedBytes, panelColumns, widePanelColumns } from "./panels";
+import { multiply } from "./product";
+import { multiplyPackedRow, multiplyRows } from "./row-product";
 
 /**
  * A recurrent layer over whole sequences. The input's part of the gates was computed before, as one
@@ -33,15 +35,20 @@ function lengthOf(lengths: usize, row: i32): i32 {
   return i32.load(lengths + ((<usize>row) << 2));
 }
 
+/** Rows of states from which packing the recurrent weight pays. */
+const packThreshold: i32 = 32;
+
+const widePanelBytes: usize = <usize>widePanelColumns * 4;
+
 export function forwardScratchBytes(kind: i32, batch: i32, size: i32): usize {
   const columns = gateCount(kind) * size;
-  return packedBytes(size, columns) + ((<usize>batch * columns) << 2);
+  return packedBytes(size, columns) + widePanelBytes + ((<usize>batch * columns) << 2);
 }
 
 /**
- * @param pre `[T, B, G·H]`, gates before the state's part.
+ * @param pre `[T, B, G·H]`, gates before the state's part and the biases.
  * @param weight `[G·H, H]`.
- * @param bias `[H]`, of the GRU's bracket.
+ * @param bias `[G·H]`; after it `[H]` of the GRU's n outside of the bracket.
  * @param y `[T, B, H]`.
  * @param h `[B, H]`, first the initial state, at the end the last one; `c` likewise (LSTM).
  * @param saved `[T, B, 4·H]` for gates, `cells` `[T, B, H]` (LSTM); 0 where nothing is kept.
@@ -65,9 +72,12 @@ export function recurrentForward(
 ): void {
   const columns = gateCount(kind) * size;
   const panels = scratch;
-  const work = scratch + packedBytes(size, columns);
-  const isPacked = batch > 1;
-  if (isPacked) pack(weight, 1, size, size, columns, panels);
+  const edge = panels + packedBytes(size, columns);
+  const work = edge + widePanelBytes;
+  const isRow = batch == 1 && size % 4 == 0;
+  const isPacked = steps * batch >= packThreshold && (isRow || batch > 1);
+  const width = isRow ? widePanelColumns : panelColumns;
+  if (isPacked) pack(weight, 1, size, size, columns, bias, width, panels);
   const rowBytes = (<usize>size) << 2;
   const gateBytes = (<usize>columns) << 2;
   for (let step = 0; step < steps; step++) {
@@ -77,8 +87,10 @@ export function recurrentForward(
     // The LSTM's gates are computed where they are kept; the GRU's two parts stay apart.
     const sums = kind == Kind.Lstm && saved ? saved + place * gateBytes : work;
     const add = kind == Kind.Gru ? 0 : inputPart;
-    if (isPacked) multiply(h, batch, size, panels, columns, add, sums);
-    else multiplyRow(h, size, weight, columns, add, sums, (step & 1) == 1);
+    const fromEnd = (step & 1) == 1;
+    if (!isPacked) multiplyRows(h, batch, size, weight, columns, bias, add, sums, fromEnd);
+    else if (isRow) multiplyPackedRow(h, size, panels, columns, add, sums, edge, fromEnd);
+    else multiply(h, batch, size, panels, columns, add, sums);
     for (let row = 0; row < batch; row++) {
       const state = h + <usize>row * rowBytes;
       const output = y + (place + row) * rowBytes;
@@ -92,7 +104,7 @@ export function recurrentForward(
         lstmForward(gates, c + <usize>row * rowBytes, kept, state, size);
       } else if (kind == Kind.Gru) {
         const kept = saved ? saved + (place + row) * 4 * rowBytes : 0;
-        gruForward(inputPart + <usize>row * gateBytes, gates, bias, kept, state, size);
+        gruForward(inputPart + <usize>row * gateBytes, gates, bias + gateBytes, kept, state, size);
       } else {
         simpleForward(gates, state, kind == Kind.Relu, size);
       }
@@ -102,7 +114,8 @@ export function recurrentForward(
 }
 
 export function backwardScratchBytes(kind: i32, batch: i32, size: i32): usize {
-  return packedBytes(gateCount(kind) * size, size) + ((<usize>batch * size) << 2);
+  const columns = gateCount(kind) * size;
+  return packedBytes(columns, size) + widePanelBytes + ((<usize>batch * size) << 2);
 }
 
 /**
@@ -133,8 +146,10 @@ export function recurrentBackward(
   scratch: usize,
 ): void {
   const columns = gateCount(kind) * size;
-  const work = scratch + packedBytes(columns, size);
-  pack(weight, size, 1, columns, size, scratch);
+  const edge = scratch + packedBytes(columns, size);
+  const work = edge + widePanelBytes;
+  const isRow = batch == 1 && columns % 4 == 0;
+  pack(weight, size, 1, columns, size, 0, isRow ? widePanelColumns : panelColumns, scratch);
   const rowBytes = (<usize>size) << 2;
   const gateBytes = (<usize>columns) << 2;
   const products = kind == Kind.Gru ? dRecurrent : dPre;
@@ -174,7 +189,9 @@ export function recurrentBackward(
         simpleBackward(y + at * rowBytes, gradient, dState, out, kind == Kind.Relu, size);
       }
     }
-    multiply(products + place * gateBytes, batch, columns, scratch, size, 0, work);
+    const gradients = products + place * gateBytes;
+    if (isRow) multiplyPackedRow(gradients, columns, scratch, size, 0, work, edge, (step & 1) == 1);
+    else multiply(gradients, batch, columns, scratch, size, 0, work);
     for (let row = 0; row < batch; row++) {
       if (t >= lengthOf(lengths, row)) continue;
       const part = work + <usize>row * rowBytes;

@@ -116,6 +116,33 @@ describe("lengths", () => {
     });
   });
 
+  test.each(["fused", "steps"] as const)("padding may be anything: %s", (execution) => {
+    using lstm = new LSTM({ ...sizes, bidirectional: true, layers: 2, device });
+    tidy(() => {
+      const lengths = [5, 0, 3];
+      const data = random([5, 3, 4]).dataSync() as Float32Array;
+      const dirty = Float32Array.from(data, (value, index) => {
+        const [t, row] = [Math.floor(index / 12), Math.floor(index / 4) % 3];
+        return t < (lengths[row] ?? 0) ? value : Number.NaN;
+      });
+      const run = (values: Float32Array) =>
+        valueAndGrad((tree: { input: Tensor; parameters: Record<string, Tensor> }) => {
+          const { output } = lstm.forward(tree.input, {
+            lengths,
+            parameters: tree.parameters,
+            execution,
+          });
+          return mean(square(output));
+        })({ input: tensorOf(values, [5, 3, 4]), parameters: lstm.parameters });
+      const [expected, actual] = [run(data), run(dirty)];
+      expectClose(actual.value, values(expected.value), 0, "loss");
+      expectClose(actual.gradients.input, values(expected.gradients.input), 0, "input");
+      for (const [name, one] of Object.entries(actual.gradients.parameters)) {
+        expectClose(one, values(expected.gradients.parameters[name]!), 0, name);
+      }
+    });
+  });
+
   test("a bidirectional layer reverses within each length", () => {
     using gru = new GRU({ ...sizes, bidirectional: true, device });
     tidy(() => {

@@ -1,4 +1,4 @@
-import type { Tensor } from "@x/tensor";
+import { type Tensor, tensor, where, zeros } from "@x/tensor";
 import { RecurrentInputError } from "../errors";
 
 /** State of a stack: hidden `[L·D, B, H]` (`P` with a projection), LSTM cell `[L·D, B, H]`. */
@@ -9,7 +9,7 @@ export interface RecurrentState {
 
 /** An input in the layout that the layers work in. */
 export interface ArrangedInput {
-  /** `[T, B, I]`. */
+  /** `[T, B, I]`, 0 from each sequence's length on. */
   readonly input: Tensor;
   readonly isBatched: boolean;
   readonly lengths: readonly number[];
@@ -54,7 +54,19 @@ export function arrangeInput(
       { row, length, steps },
     );
   }
-  return { input, isBatched, lengths: resolved };
+  return { input: withoutPadding(input, resolved), isBatched, lengths: resolved };
+}
+
+/** 0 times what lies in the padding is not always 0: it may be infinite. */
+function withoutPadding(input: Tensor, lengths: readonly number[]): Tensor {
+  const { device } = input;
+  const [steps, batch] = [input.dimension(0), input.dimension(1)];
+  if (lengths.every((length) => length === steps)) return input;
+  const isWithin = Array.from({ length: steps }, (_, t) =>
+    lengths.map((length) => (t < length ? 1 : 0)),
+  );
+  const mask = tensor(isWithin.flat(), [steps, batch, 1], { device, dtype: "bool" });
+  return where(mask, input, zeros([1], { device }));
 }
 
 /**

@@ -12,8 +12,9 @@ export interface ForwardAttributes extends SequenceAttributes {
 }
 
 /**
- * `pre [T, B, G·H]` (the input's part of the gates, with the biases), `weight [G·H, H]`, `bias [H]`
- * (of the GRU's bracket, else empty), `h0 [B, H]`, `c0 [B, H]` (LSTM, else empty), `lengths [B]`.
+ * `pre [T, B, G·H]` (the input's part of the gates, without biases), `weight [G·H, H]`, `bias [G·H]`
+ * of both parts together (GRU: `[4·H]`, of r, of z, of n within the bracket that r scales, and outside
+ * of it), `h0 [B, H]`, `c0 [B, H]` (LSTM, else empty), `lengths [B]`.
  */
 export type ForwardInputs = [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
 

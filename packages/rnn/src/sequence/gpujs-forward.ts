@@ -11,17 +11,17 @@ import type { ForwardAttributes } from "./forward-operation";
 import { sigmoidText, stepPart, tanhText } from "./gpujs-text";
 import { stepOrder } from "./sequence-attributes";
 
-/** What the state adds to the gates: cells `[G·H, B]`. */
+/** What the state and the bias add to the gates: cells `[G·H, B]`. */
 const stateProduct: KernelSource = {
   name: "recurrent-product",
-  source: `function (h, weight, size) {
-    let sum = 0;
+  source: `function (h, weight, bias, size) {
+    let sum = bias[this.thread.x];
     for (let k = 0; k < size; k++) {
       sum += h[this.thread.y][k] * weight[this.thread.x][k];
     }
     return sum;
   }`,
-  parameters: ["array", "array", "integer"],
+  parameters: ["array", "array", "array", "integer"],
 };
 
 /** i, f, g, o of the LSTM: cells `[4H, B]`. */
@@ -76,11 +76,12 @@ const gruGates: KernelSource = {
     } else {
       let j = x - 2 * size;
       if (x >= 3 * size) { j = x - 3 * size; }
-      const inner = product[b][2 * size + j] + bias[j];
+      const inner = product[b][2 * size + j];
       r = inner;
       if (x < 3 * size) {
         const gate = pre[b][j] + product[b][j];
-        const sum = pre[b][2 * size + j] + (${sigmoidText("gate")}) * inner;
+        const outer = pre[b][2 * size + j] + bias[3 * size + j];
+        const sum = outer + (${sigmoidText("gate")}) * inner;
         r = ${tanhText("sum")};
       }
     }
@@ -164,7 +165,7 @@ export function defineForward({
     };
     launch(
       stateProduct,
-      [rows(h), asArgument(weight, [size, columns]), size],
+      [rows(h), asArgument(weight, [size, columns]), asArgument(bias), size],
       [columns, batch],
       sliceOf(product),
     );

@@ -1,6 +1,7 @@
 import {
   add,
   concat,
+  contiguous,
   linear,
   matmul,
   ones,
@@ -147,41 +148,45 @@ function runSegment(
   keeps: boolean,
 ): [Tensor, Tensor, Tensor, Tensor, Tensor] {
   return tidy(() => {
-    const size = weight.dimension(1);
-    const product = linear(input, inputWeight); // [T, B, G·H]
-    const bias = inputSideBias(kind, size, inputBias, recurrentBias);
-    const pre = bias === undefined ? product : add(product, bias);
+    const pre = inputProduct(input, inputWeight); // [T, B, G·H]
+    const bias = gateBias(kind, weight, inputBias, recurrentBias);
     const steps = lengthTensor(lengths, input);
-    return runOperation(
-      forwardOperation,
-      [pre, weight, bracketBias(kind, size, recurrentBias), hidden, cell, steps],
-      { kind, isReverse, keeps },
-    );
+    return runOperation(forwardOperation, [pre, weight, bias, hidden, cell, steps], {
+      kind,
+      isReverse,
+      keeps,
+    });
   });
 }
 
-/** What can be added before the steps: everything but the bias within the GRU's bracket. */
-function inputSideBias(
-  kind: CellKind,
-  size: number,
-  inputBias: Tensor,
-  recurrentBias: Tensor,
-): Tensor | undefined {
-  if (recurrentBias.size === 0) return inputBias.size === 0 ? undefined : inputBias;
-  const { device } = recurrentBias;
-  const outside =
-    kind === "gru"
-      ? concat([recurrentBias.slice(0, 0, 2 * size), zeros([size], { device })])
-      : recurrentBias;
-  return inputBias.size === 0 ? outside : add(inputBias, outside);
+/** Rows from which tiles of a product are faster than inner products, a copy of the weight included. */
+const tiledRows = 1024;
+
+/** `[T, B, I]` times `[G·H, I]`, transposed. */
+function inputProduct(input: Tensor, weight: Tensor): Tensor {
+  const [steps, batch, size] = [input.dimension(0), input.dimension(1), input.dimension(2)];
+  const rows = steps * batch;
+  if (rows < tiledRows) return linear(input, weight);
+  const product = matmul(reshape(input, [rows, size]), contiguous(weight.transpose()));
+  return reshape(product, [steps, batch, weight.dimension(0)]);
 }
 
-function bracketBias(kind: CellKind, size: number, recurrentBias: Tensor): Tensor {
-  const { device } = recurrentBias;
-  if (kind !== "gru") return zeros([0], { device });
-  return recurrentBias.size === 0
-    ? zeros([size], { device })
-    : recurrentBias.slice(0, 2 * size, 3 * size);
+/** Both biases as the steps add them: see `ForwardInputs`. */
+function gateBias(
+  kind: CellKind,
+  weight: Tensor,
+  inputBias: Tensor,
+  recurrentBias: Tensor,
+): Tensor {
+  const { device } = weight;
+  const [columns, size] = [weight.dimension(0), weight.dimension(1)];
+  const [input, recurrent] = [inputBias, recurrentBias].map((bias) =>
+    bias.size === 0 ? zeros([columns], { device }) : bias,
+  ) as [Tensor, Tensor];
+  const both = add(input, recurrent);
+  if (kind !== "gru") return both;
+  const candidate = (bias: Tensor) => bias.slice(0, 2 * size, columns);
+  return concat([both.slice(0, 0, 2 * size), candidate(recurrent), candidate(input)]);
 }
 
 function lengthTensor(lengths: readonly number[], { device }: Tensor): Tensor {

@@ -123,6 +123,8 @@ async function pagedRow(device: Device, options: BenchOptions): Promise<BenchRow
     () => flashDecode(queries, keys, values).dispose(),
     device,
     options,
+    // Some milliseconds are too short a sample.
+    10,
   );
 }
 
@@ -156,10 +158,12 @@ async function compare(
   peer: Work,
   device: Device,
   { rounds, log }: BenchOptions,
+  repeats = 1,
 ): Promise<BenchRow> {
   const times = { ours: [] as number[], peer: [] as number[] };
   for (let round = 0; round <= rounds; round++) {
-    const [our, their] = [await millisecondsOf(ours), await millisecondsOf(peer)];
+    const our = await millisecondsOf(ours, repeats);
+    const their = await millisecondsOf(peer, repeats);
     if (round === 0) continue; // a warm-up of both
     times.ours.push(our);
     times.peer.push(their);
@@ -179,8 +183,8 @@ async function compare(
   };
 }
 
-async function millisecondsOf(work: Work): Promise<number> {
+async function millisecondsOf(work: Work, repeats: number): Promise<number> {
   const begin = performance.now();
-  await work();
-  return performance.now() - begin;
+  for (let repeat = 0; repeat < repeats; repeat++) await work();
+  return (performance.now() - begin) / repeats;
 }

@@ -152,7 +152,7 @@ function backwardUnit(
 ): void {
   const count = sequence.queryLength * problem.group;
   const rows = layQueryRows(unit.rows, totalRows);
-  describeRows(problem, sequence, batchIndex, kvHead, 0, count, rows);
+  describeRows(problem, sequence, batchIndex, kvHead, 0, count, 0, roundUp(count, lanes), rows);
   panelRanges(rows, count, unit.ranges);
   prepareRows(problem, sequence, batchIndex, kvHead, rows, count, totalRows, unit);
 
@@ -161,10 +161,10 @@ function backwardUnit(
   const step = problem.tileKeys;
   for (let first = 0; first < sequence.keyLength; first += step) {
     const keys = min(step, sequence.keyLength - first);
-    keyRows(problem, sequence, batchIndex, kvHead, first, keys, unit.pointers, 0);
+    keyRows(problem, sequence, batchIndex, kvHead, first, keys, unit.pointers);
     packQuads(unit.pointers, keys, problem.keySize, unit.zeros, unit.keyQuads);
     packPanels(unit.pointers, keys, problem.keySize, step, unit.keyPanels);
-    valueRows(problem, sequence, batchIndex, kvHead, first, keys, unit.pointers, 0);
+    valueRows(problem, sequence, batchIndex, kvHead, first, keys, unit.pointers);
     packQuads(unit.pointers, keys, problem.valueSize, unit.zeros, unit.valueQuads);
     countLoads(keys * (problem.keySize + problem.valueSize));
     clear(unit.keyGradient, step * keySize * 4);

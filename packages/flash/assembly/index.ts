@@ -1,3 +1,4 @@
 export { flashBackward, flashBackwardScratchBytes, flashClear } from "./backward";
-export { flashCombine, flashDecode, flashDecodeScratchBytes } from "./decode";
+export { flashCombine } from "./combine";
+export { flashDecode, flashDecodePartBytes, flashDecodeScratchBytes } from "./decode";
 export { flashForward, flashForwardScratchBytes } from "./forward";

@@ -1,15 +1,12 @@
 import { Problem, Sequence } from "./problem";
-import { unpackRow } from "./unpack";
+import { Storage, unpackRow } from "./unpack";
 
 /**
  * Finds rows of keys and values, wherever they lie: in one range, or in the blocks of a table. All
  * kernels go through here, so paged and contiguous caches give the same bits.
  */
 
-/**
- * Writes the addresses of `count` float32 rows from token `first` on to `pointers`. Rows of other
- * storages are unpacked to `unpacked` first.
- */
+/** Writes the addresses of `count` rows of a head from token `first` on to `pointers`. */
 export function keyRows(
   problem: Problem,
   sequence: Sequence,
@@ -18,7 +15,6 @@ export function keyRows(
   first: i32,
   count: i32,
   pointers: usize,
-  unpacked: usize,
 ): void {
   listRows(
     problem,
@@ -29,9 +25,7 @@ export function keyRows(
     problem.keyBatchBytes,
     problem.keyBlockBytes,
     problem.keyTokenBytes,
-    problem.keySize,
     pointers,
-    unpacked,
   );
 }
 
@@ -44,7 +38,6 @@ export function valueRows(
   first: i32,
   count: i32,
   pointers: usize,
-  unpacked: usize,
 ): void {
   listRows(
     problem,
@@ -55,12 +48,11 @@ export function valueRows(
     problem.valueBatchBytes,
     problem.valueBlockBytes,
     problem.valueTokenBytes,
-    problem.valueSize,
     pointers,
-    unpacked,
   );
 }
 
+/** Block by block; without a table all rows lie in one. */
 function listRows(
   problem: Problem,
   base: usize,
@@ -70,37 +62,80 @@ function listRows(
   batchBytes: i32,
   blockBytes: i32,
   tokenBytes: i32,
-  size: i32,
   pointers: usize,
-  unpacked: usize,
 ): void {
-  const end = pointers + count * 4;
-  let row = base + batchIndex * batchBytes + first * tokenBytes;
-  // Rows up to the next block's; without a table they all lie in one.
-  let left = count;
-  let blockEntry: usize = 0;
-  if (problem.blockTable != 0) {
-    const block = first / problem.blockSize;
-    const within = first % problem.blockSize;
-    blockEntry = problem.blockTable + (batchIndex * problem.blocksPerSequence + block) * 4;
-    row = base + load<i32>(blockEntry) * blockBytes + within * tokenBytes;
-    left = problem.blockSize - within;
+  if (problem.blockTable == 0) {
+    fillRows(base + batchIndex * batchBytes + first * tokenBytes, tokenBytes, count, pointers);
+    return;
   }
+  const blockSize = problem.blockSize;
+  const table = problem.blockTable + batchIndex * problem.blocksPerSequence * 4;
+  let within = first % blockSize;
+  for (let block = first / blockSize; count > 0; block++) {
+    const rows = min(count, blockSize - within);
+    const start = base + load<i32>(table + block * 4) * blockBytes + within * tokenBytes;
+    fillRows(start, tokenBytes, rows, pointers);
+    pointers += rows * 4;
+    count -= rows;
+    within = 0;
+  }
+}
+
+/** Addresses of rows that follow each other. */
+@inline
+function fillRows(row: usize, tokenBytes: i32, count: i32, pointers: usize): void {
+  const end = pointers + count * 4;
   while (pointers < end) {
-    if (left == 0) {
-      blockEntry += 4;
-      row = base + load<i32>(blockEntry) * blockBytes;
-      left = problem.blockSize;
-    }
-    left--;
-    if (problem.storage == 0) {
-      store<u32>(pointers, row as u32);
-    } else {
-      unpackRow(problem.storage, row, unpacked, size);
-      store<u32>(pointers, unpacked as u32);
-      unpacked += size * 4;
-    }
+    store<u32>(pointers, row as u32);
     row += tokenBytes;
     pointers += 4;
   }
+}
+
+/**
+ * Writes the addresses of `count` float32 rows of one head to `target`: those of tokens, moved by
+ * `headBytes`. Rows of other storages are unpacked to `unpacked` first.
+ */
+export function rowsOfHead(
+  storage: i32,
+  tokens: usize,
+  count: i32,
+  headBytes: usize,
+  size: i32,
+  unpacked: usize,
+  target: usize,
+): void {
+  const end = tokens + count * 4;
+  while (tokens < end) {
+    let row = (load<u32>(tokens) as usize) + headBytes;
+    if (storage != Storage.Float32) {
+      unpackRow(storage, row, unpacked, size);
+      row = unpacked;
+      unpacked += size * 4;
+    }
+    store<u32>(target, row as u32);
+    tokens += 4;
+    target += 4;
+  }
+}
+
+/** log2 of the bytes of a page. */
+const pageBits: i32 = 12;
+
+/**
+ * Reads a word of each page in which listed rows begin. Rows that are needed soon are far apart in a
+ * paged cache: read one by one, each would be waited for; read together, they are on their way at
+ * once. Returns something that depends on all, so that the reads are not left out.
+ */
+export function fetchPages(pointers: usize, count: i32): i32 {
+  const end = pointers + count * 4;
+  let words = 0;
+  let page = -1;
+  while (pointers < end) {
+    const row = load<u32>(pointers);
+    if (row >> pageBits != page) words ^= load<i32>(row as usize);
+    page = row >> pageBits;
+    pointers += 4;
+  }
+  return words;
 }

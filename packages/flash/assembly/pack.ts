@@ -90,25 +90,23 @@ export function packQuads(
   }
 }
 
-/** Up to eight listed rows as one panel `[size][8]`. */
-export function packLanes(
+/** Up to four listed rows as one half of a panel `[size][8]`. */
+export function packHalf(
   pointers: usize,
   count: i32,
   size: i32,
   zeros: usize,
   target: usize,
 ): void {
-  for (let half = 0; half < lanes; half += quad) {
-    packFour(
-      half < count ? pointerAt(pointers, half) : zeros,
-      half + 1 < count ? pointerAt(pointers, half + 1) : zeros,
-      half + 2 < count ? pointerAt(pointers, half + 2) : zeros,
-      half + 3 < count ? pointerAt(pointers, half + 3) : zeros,
-      size,
-      target + half * 4,
-      lanes * 4,
-    );
-  }
+  packFour(
+    count > 0 ? pointerAt(pointers, 0) : zeros,
+    count > 1 ? pointerAt(pointers, 1) : zeros,
+    count > 2 ? pointerAt(pointers, 2) : zeros,
+    count > 3 ? pointerAt(pointers, 3) : zeros,
+    size,
+    target,
+    lanes * 4,
+  );
 }
 
 /**

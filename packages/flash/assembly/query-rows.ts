@@ -1,4 +1,4 @@
-import { lanes, packLanes } from "./pack";
+import { lanes, packHalf, quad } from "./pack";
 import { Problem, roundUp, Sequence } from "./problem";
 
 /**
@@ -48,7 +48,10 @@ export function layQueryRows(scratch: usize, rows: i32): QueryRows {
   return changetype<QueryRows>(scratch);
 }
 
-/** Describes `count` rows from `firstRow` on, and as many empty lanes as fill the last panel. */
+/**
+ * Describes `count` rows of a key/value head from `firstRow` on in the lanes from `firstLane` on, and
+ * fills up with empty ones to `endLane`.
+ */
 export function describeRows(
   problem: Problem,
   sequence: Sequence,
@@ -56,13 +59,16 @@ export function describeRows(
   kvHead: i32,
   firstRow: i32,
   count: i32,
+  firstLane: i32,
+  endLane: i32,
   out: QueryRows,
 ): void {
   const group = problem.group;
   const offset = sequence.keyLength - sequence.queryLength;
-  for (let lane = 0; lane < roundUp(count, lanes); lane++) {
+  for (let lane = firstLane; lane < endLane; lane++) {
     const at = lane * 4;
-    if (lane >= count) {
+    const row = firstRow + lane - firstLane;
+    if (lane >= firstLane + count) {
       store<i32>(out.low + at, 0);
       store<i32>(out.high + at, 0);
       store<i32>(out.position + at, 0);
@@ -73,8 +79,8 @@ export function describeRows(
       store<i32>(out.token + at, 0);
       continue;
     }
-    const token = (firstRow + lane) / group;
-    const head = kvHead * group + ((firstRow + lane) % group);
+    const token = row / group;
+    const head = kvHead * group + (row % group);
     const position = token + offset;
     store<i32>(out.low + at, max(0, position - problem.windowLeft));
     store<i32>(out.high + at, min(sequence.keyLength, position + problem.windowRight + 1));
@@ -116,7 +122,8 @@ export function packQueries(
 ): void {
   const panelBytes: usize = size * lanes * 4;
   for (let lane = 0; lane < count; lane += lanes) {
-    packLanes(addresses + lane * 4, min(count - lane, lanes), size, zeros, target);
+    packHalf(addresses + lane * 4, count - lane, size, zeros, target);
+    packHalf(addresses + (lane + quad) * 4, count - lane - quad, size, zeros, target + quad * 4);
     target += panelBytes;
   }
 }
@@ -137,6 +144,8 @@ export const panelRangeBytes: i32 = 16;
 export function panelRanges(rows: QueryRows, count: i32, target: usize): void {
   let tileLow = i32.MAX_VALUE;
   let tileHigh = 0;
+  let tileEveryLow = 0;
+  let tileEveryHigh = i32.MAX_VALUE;
   for (let first = 0; first < count; first += lanes) {
     const range = changetype<PanelRange>(target);
     let anyLow = i32.MAX_VALUE;
@@ -159,11 +168,13 @@ export function panelRanges(rows: QueryRows, count: i32, target: usize): void {
     range.everyHigh = everyHigh;
     tileLow = min(tileLow, anyLow);
     tileHigh = max(tileHigh, anyHigh);
+    tileEveryLow = max(tileEveryLow, everyLow);
+    tileEveryHigh = min(tileEveryHigh, everyHigh);
     target += panelRangeBytes;
   }
   const tile = changetype<PanelRange>(target);
   tile.anyLow = tileLow;
   tile.anyHigh = tileHigh;
-  tile.everyLow = 0;
-  tile.everyHigh = 0;
+  tile.everyLow = tileEveryLow;
+  tile.everyHigh = tileEveryHigh;
 }

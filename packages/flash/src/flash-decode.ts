@@ -206,19 +206,21 @@ function flattenTables(
       { tables: tables.length, batch },
     );
   }
-  const width = Math.max(0, ...tables.map(({ length }) => length));
+  const width = tables.reduce((most, { length }) => Math.max(most, length), 0);
   const flat = new Int32Array(batch * width);
-  tables.forEach((table, index) => {
-    const list = Array.from(table);
-    const wrong = list.find((block) => !Number.isInteger(block) || block < 0 || block >= blocks);
-    if (wrong !== undefined) {
-      throw new OutOfRangeError(
-        `${name}: the table of sequence ${index} names block ${wrong}; use 0 to ${blocks - 1}`,
-        { sequence: index, block: wrong, blocks },
-      );
+  for (const [index, table] of tables.entries()) {
+    // A plain loop: the tables of long sequences have thousands of entries in each step.
+    for (let at = 0; at < table.length; at++) {
+      const block = table[at] ?? -1;
+      if (!Number.isInteger(block) || block < 0 || block >= blocks) {
+        throw new OutOfRangeError(
+          `${name}: the table of sequence ${index} names block ${block}; use 0 to ${blocks - 1}`,
+          { sequence: index, block, blocks },
+        );
+      }
+      flat[index * width + at] = block;
     }
-    flat.set(list, index * width);
-  });
+  }
   return { blocks: flat, width };
 }
 

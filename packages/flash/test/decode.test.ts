@@ -1,6 +1,11 @@
 import { type Device, type DType, OutOfRangeError, type Tensor, tensor, tidy } from "@x/tensor";
 import { describe, expect, it } from "vitest";
-import { type FlashDecodeOptions, flashDecodeWithLogSumExp } from "../src/index";
+import {
+  type FlashDecodeOptions,
+  flashAttention,
+  flashDecode,
+  flashDecodeWithLogSumExp,
+} from "../src/index";
 import { packRow } from "../src/pack-row";
 import { expectAccurate, references } from "./support/attention-case";
 import { gpujsCases, recordLaunches, simdCases } from "./support/devices";
@@ -252,6 +257,43 @@ describe.each(simdCases)("splits on $label", ({ create }) => {
       expect(Math.abs(value - whole.output[index]!)).toBeLessThan(1e-5);
     });
     expectAccurate("log-sum-exp", logSumExp, exact.logSumExp, plain.logSumExp);
+  });
+});
+
+describe.each(simdCases)("a query on $label", ({ create }) => {
+  // [H, Hkv, D, Dv]: one, few and many rows to a key/value head; whole vectors, and remainders.
+  it.each([
+    [6, 2, 64, 64],
+    [5, 5, 40, 59],
+    [3, 1, 59, 24],
+    [20, 1, 8, 100],
+  ])("%i heads on %i of %i and %i: gets the same bits alone as among others", async (...sizes) => {
+    using device = await create();
+    const [heads, kvHeads, keySize, valueSize] = sizes;
+    const tokens = 150;
+    tidy(() => {
+      const random = (rows: number, size: number, seed: number) =>
+        tensor(normalValues(tokens * rows * size, seed), [1, tokens, rows, size], { device });
+      const queries = random(heads, keySize, 1);
+      const keys = random(kvHeads, keySize, 2);
+      const values = random(kvHeads, valueSize, 3);
+      const options = {
+        causal: true,
+        window: { left: 100 },
+        softcap: 20,
+        alibiSlopes: tensor(normalValues(heads, 4).map(Math.abs), [heads], { device }),
+        sinks: tensor(normalValues(heads, 5), [heads], { device }),
+      };
+      const together = flashAttention(queries, keys, values, options).dataSync();
+      for (const token of [0, 1, 3, 63, 64, 65, 127, 130, 149]) {
+        const upTo = (cache: Tensor) => cache.slice(1, 0, token + 1);
+        const query = queries.slice(1, token, token + 1);
+        const [seen, read] = [upTo(keys), upTo(values)];
+        const row = together.slice(token * heads * valueSize, (token + 1) * heads * valueSize);
+        expect(flashDecode(query, seen, read, options).dataSync()).toEqual(row);
+        expect(flashAttention(query, seen, read, options).dataSync()).toEqual(row);
+      }
+    });
   });
 });
 

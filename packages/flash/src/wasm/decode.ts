@@ -11,9 +11,8 @@ import type { FlashExports } from "./kernel-exports";
 const fewRows = 8;
 
 /** Whether the kernel for few queries takes this attention. */
-export function suitsDecode({ layout, present, dropout }: AttentionAttributes): boolean {
-  if (dropout !== undefined || present.includes("bias") || present.includes("mask")) return false;
-  return mostRows(layout) <= fewRows;
+export function suitsDecode({ layout, dropout }: AttentionAttributes): boolean {
+  return dropout === undefined && mostRows(layout) <= fewRows;
 }
 
 function mostRows({ sequences, heads, kvHeads }: AttentionLayout): number {
@@ -33,11 +32,12 @@ export function runDecode(
   const { table, units } = sequenceTable(layout, (index) =>
     layout.sequences[index]?.queryLength === 0 ? 0 : splits,
   );
-  const tileQueries = Math.ceil(Math.max(1, mostRows(layout)) / 8) * 8;
-  const rowFloats = Math.ceil(layout.valueSize / 4) * 4 + 4;
-  const rowBytes = rowFloats * Float32Array.BYTES_PER_ELEMENT;
-  const partialBytes = units * layout.kvHeads * tileQueries * rowBytes;
-  host.withScratch(partialBytes, (partials) =>
+  // Each key/value head takes one lane, or whole vectors of four.
+  const rows = mostRows(layout);
+  const tileQueries = rows <= 1 ? 1 : Math.ceil(rows / 4) * 4;
+  const { kvHeads, valueSize } = layout;
+  const partBytes = kernels.flashDecodePartBytes(kvHeads, tileQueries, valueSize);
+  host.withScratch(units * partBytes, (partials) =>
     withProblem(
       host,
       { ...problem, splits, tileQueries, partials },

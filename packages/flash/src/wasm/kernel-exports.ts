@@ -12,6 +12,12 @@ export interface FlashExports {
   readonly flashBackwardScratchBytes: (problem: Pointer) => number;
   readonly flashDecode: RangeKernel;
   readonly flashDecodeScratchBytes: (problem: Pointer) => number;
+  /** Bytes of `partials` for each unit. */
+  readonly flashDecodePartBytes: (
+    kvHeads: number,
+    tileQueries: number,
+    valueSize: number,
+  ) => number;
   /** Combines the splits of sequences `begin` to `end`. */
   readonly flashCombine: (problem: Pointer, begin: number, end: number) => void;
   readonly flashClear: (target: Pointer, byteLength: number) => void;

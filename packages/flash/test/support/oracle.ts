@@ -1,4 +1,4 @@
-import { type Arithmetic, float64 } from "./arithmetic";
+import { type Arithmetic, float64, type Rows } from "./arithmetic";
 
 /** Attention by its definition, with every score held: the oracle that the kernels must equal. */
 
@@ -60,7 +60,7 @@ export function attend(
   arithmetic: Arithmetic = float64,
   gradients?: OracleGradients,
 ): OracleResult {
-  const { round, dot, addScaled } = arithmetic;
+  const { round } = arithmetic;
   const { heads, kvHeads, keySize, valueSize, lengths, scale } = problem;
   const { queries, keys, values, bias, mask, slopes, sinks, softcap = 0 } = problem;
   const left = problem.left ?? Number.POSITIVE_INFINITY;
@@ -75,30 +75,39 @@ export function attend(
     biasGradient: new Float64Array(bias?.values.length ?? 0),
     sinkGradient: new Float64Array(heads),
   };
-  const { output, queryGradient, keyGradient, valueGradient } = result;
+  const { output, queryGradient, keyGradient, valueGradient, biasGradient, sinkGradient } = result;
   const cellOf = ({ shape }: ScoreValues, b: number, h: number, i: number, j: number) => {
     const [sb, sh, si, sj] = shape;
     return (((b % sb) * sh + (h % sh)) * si + (i % si)) * sj + (j % sj);
   };
-  const accumulate = (target: Float64Array, at: number, value: number) => {
-    target[at] = round(target[at]! + value);
-  };
   let queryStart = 0;
   let keyStart = 0;
   lengths.forEach(([queryLength, keyLength], b) => {
+    const list = () => new Float64Array(keyLength);
+    const [raw, scores, bends, weights, keeps] = [list(), list(), list(), list(), list()];
+    const [kept, weightGradients, factors] = [list(), list(), list()];
     for (let h = 0; h < heads; h++) {
       const kv = Math.floor(h / (heads / kvHeads));
+      /** The rows of this head, in a list of rows of `size` elements. */
+      const rowsOf = <List extends ArrayLike<number>>(of: List, size: number): Rows<List> => {
+        const stride = kvHeads * size;
+        return { of, start: keyStart * stride + kv * size, stride, size };
+      };
       for (let i = 0; i < queryLength; i++) {
         const q = ((queryStart + i) * heads + h) * keySize;
         const aligned = i + keyLength - queryLength;
-        const scores = new Float64Array(keyLength).fill(Number.NEGATIVE_INFINITY);
-        const bends = new Float64Array(keyLength).fill(1);
-        for (let j = 0; j < keyLength; j++) {
-          if (problem.causal && j > aligned) continue;
-          if (j < aligned - left || j > aligned + right) continue;
+        const isInReach = (j: number) =>
+          !(problem.causal && j > aligned) && j >= aligned - left && j <= aligned + right;
+        let [low, high] = [0, keyLength];
+        while (low < high && !isInReach(low)) low++;
+        while (high > low && !isInReach(high - 1)) high--;
+        arithmetic.products(queries, q, rowsOf(keys, keySize), low, high, raw);
+        const sink = sinks?.[h] ?? Number.NEGATIVE_INFINITY;
+        let maximum = sink;
+        for (let j = low; j < high; j++) {
+          scores[j] = Number.NEGATIVE_INFINITY;
           if (mask && mask.values[cellOf(mask, b, h, i, j)] === 0) continue;
-          const k = ((keyStart + j) * kvHeads + kv) * keySize;
-          let s = round(dot(queries, q, keys, k, keySize) * scale);
+          let s = round(raw[j]! * scale);
           if (softcap > 0) {
             const bent = round(Math.tanh(round(s / softcap)));
             s = round(softcap * bent);
@@ -107,48 +116,48 @@ export function attend(
           if (slopes) s = round(s - round(slopes[b * heads + h]! * Math.abs(aligned - j)));
           if (bias) s = round(s + bias.values[cellOf(bias, b, h, i, j)]!);
           scores[j] = s;
+          if (!(s <= maximum)) maximum = s;
         }
-        const sink = sinks?.[h] ?? Number.NEGATIVE_INFINITY;
-        let maximum = sink;
-        for (const s of scores) if (!(s <= maximum)) maximum = s;
         const shift = maximum === Number.NEGATIVE_INFINITY ? 0 : maximum;
-        const weights = scores.map((s) => round(Math.exp(round(s - shift))));
         let sum = round(Math.exp(round(sink - shift)));
-        for (const weight of weights) sum = round(sum + weight);
+        for (let j = low; j < high; j++) {
+          weights[j] = round(Math.exp(round(scores[j]! - shift)));
+          sum = round(sum + weights[j]!);
+        }
         const total = round(shift + round(Math.log(sum)));
         const row = queryStart * heads + h * queryLength + i;
         result.logSumExp[row] = total;
         const o = ((queryStart + i) * heads + h) * valueSize;
         if (sum === 0) continue;
-        for (let j = 0; j < keyLength; j++) weights[j] = round(weights[j]! / sum);
-        const keeps = weights.map((_, j) => round(problem.keep?.(b, h, i, j) ?? 1));
-        for (let j = 0; j < keyLength; j++) {
-          const v = ((keyStart + j) * kvHeads + kv) * valueSize;
-          const weight = round(weights[j]! * keeps[j]!);
-          if (scores[j] === Number.NEGATIVE_INFINITY) continue;
-          addScaled(output, o, weight, values, v, valueSize);
+        for (let j = low; j < high; j++) {
+          keeps[j] = problem.keep ? round(problem.keep(b, h, i, j)) : 1;
+          kept[j] = round(round(weights[j]! / sum) * keeps[j]!);
         }
+        arithmetic.addRows(output, o, kept, rowsOf(values, valueSize), low, high);
         if (gradients === undefined) continue;
-        const aligning = dot(gradients.output, o, output, o, valueSize);
+        const aligning = arithmetic.dot(gradients.output, o, output, o, valueSize);
         const delta = round(aligning - gradients.logSumExp[row]!);
-        for (let j = 0; j < keyLength; j++) {
+        const arriving = gradients.output;
+        arithmetic.products(arriving, o, rowsOf(values, valueSize), low, high, weightGradients);
+        for (let j = low; j < high; j++) {
           // The backward pass is defined by recomputation from the log-sum-exp.
           const weight = round(Math.exp(round(scores[j]! - total)));
-          if (scores[j] === Number.NEGATIVE_INFINITY) continue;
-          const v = ((keyStart + j) * kvHeads + kv) * valueSize;
-          const k = ((keyStart + j) * kvHeads + kv) * keySize;
-          const kept = round(weight * keeps[j]!);
-          const weightGradient = dot(gradients.output, o, values, v, valueSize);
-          addScaled(valueGradient, v, kept, gradients.output, o, valueSize);
-          const scoreGradient = round(weight * round(round(weightGradient * keeps[j]!) - delta));
-          if (bias) accumulate(result.biasGradient, cellOf(bias, b, h, i, j), scoreGradient);
-          const product = round(round(scoreGradient * bends[j]!) * scale);
-          addScaled(queryGradient, q, product, keys, k, keySize);
-          addScaled(keyGradient, k, product, queries, q, keySize);
+          kept[j] = round(weight * keeps[j]!);
+          const scoreGradient = round(
+            weight * round(round(weightGradients[j]! * keeps[j]!) - delta),
+          );
+          if (bias) {
+            const cell = cellOf(bias, b, h, i, j);
+            biasGradient[cell] = round(biasGradient[cell]! + scoreGradient);
+          }
+          factors[j] = round((softcap > 0 ? round(scoreGradient * bends[j]!) : scoreGradient) * scale);
         }
+        arithmetic.addToRows(rowsOf(valueGradient, valueSize), kept, arriving, o, low, high);
+        arithmetic.addRows(queryGradient, q, factors, rowsOf(keys, keySize), low, high);
+        arithmetic.addToRows(rowsOf(keyGradient, keySize), factors, queries, q, low, high);
         if (sinks) {
           const weight = round(Math.exp(round(sink - total)));
-          accumulate(result.sinkGradient, h, -round(weight * delta));
+          sinkGradient[h] = round(sinkGradient[h]! - round(weight * delta));
         }
       }
     }

@@ -4,6 +4,8 @@ import { type BenchOptions, type BenchRow, median } from "./bench-row";
 export interface Contestant {
   readonly isOurs: boolean;
   readonly threads: number;
+  /** Which of ours it is, where there are several. */
+  readonly variant?: string;
 }
 
 /** What every contestant does. */
@@ -17,12 +19,15 @@ export interface ContestantCase<Engine extends Contestant> {
   run(contestant: Engine): Promise<number>;
 }
 
-/** Runs all contestants in turn, and compares the better number of threads of each side. */
+/**
+ * Runs all contestants in turn, and compares the better number of threads of each side: a row for each
+ * variant of ours.
+ */
 export async function compareContestants<Engine extends Contestant>(
   contestants: readonly Engine[],
   { suite, name, tokens, peerName, run }: ContestantCase<Engine>,
   { rounds, log }: BenchOptions,
-): Promise<BenchRow> {
+): Promise<BenchRow[]> {
   const times = contestants.map((): number[] => []);
   for (let round = 0; round <= rounds; round++) {
     for (const [index, contestant] of contestants.entries()) {
@@ -31,25 +36,30 @@ export async function compareContestants<Engine extends Contestant>(
     }
     log(`${name}, round ${round}/${rounds}`);
   }
-  const speeds = contestants.map(({ isOurs, threads }, index) => {
+  const speeds = contestants.map(({ isOurs, threads, variant = "ours" }, index) => {
+    const side = isOurs ? variant : peerName;
     const speed = (tokens * 1000) / median(times[index] ?? []);
-    log(`  ${isOurs ? "ours" : peerName}, ${threads} threads: ${speed.toFixed(1)} tokens/s`);
-    return { isOurs, threads, speed };
+    log(`  ${side}, ${threads} threads: ${speed.toFixed(1)} tokens/s`);
+    return { side, threads, speed };
   });
-  const best = (isOurs: boolean) =>
+  const best = (side: string) =>
     speeds
-      .filter((one) => one.isOurs === isOurs)
+      .filter((one) => one.side === side)
       .reduce((left, right) => (right.speed > left.speed ? right : left));
-  const [ours, peer] = [best(true), best(false)];
-  return {
-    suite,
-    case: `${name}, ours on ${ours.threads}, theirs on ${peer.threads}`,
-    unit: "tokens/s",
-    ours: ours.speed,
-    peer: peer.speed,
-    peerName,
-    ratio: ours.speed / peer.speed,
-    threads: ours.threads,
-    node: process.version,
-  };
+  const peer = best(peerName);
+  const variants = new Set(speeds.map(({ side }) => side).filter((side) => side !== peerName));
+  return Array.from(variants, (variant) => {
+    const ours = best(variant);
+    return {
+      suite,
+      case: `${name}, ${variant} on ${ours.threads}, theirs on ${peer.threads}`,
+      unit: "tokens/s",
+      ours: ours.speed,
+      peer: peer.speed,
+      peerName,
+      ratio: ours.speed / peer.speed,
+      threads: ours.threads,
+      node: process.version,
+    };
+  });
 }

@@ -21,6 +21,8 @@ export interface DecodeEngineOptions {
   readonly threads: number;
   /** Most tokens of a sequence. */
   readonly contextSize: number;
+  /** The fewest bits of an activation, of ours. Default 16. */
+  readonly activationBits?: 8 | 16;
 }
 
 const blockSize = 16;
@@ -28,9 +30,9 @@ const blockSize = 16;
 /** Ours, in Node and in a browser. Sequences lie in blocks of one pool. */
 export async function openOurs(
   source: ByteSource,
-  { threads, contextSize }: DecodeEngineOptions,
+  { threads, contextSize, activationBits }: DecodeEngineOptions,
 ): Promise<DecodeEngine & { readonly language: LanguageModel }> {
-  const language = await loadModel(source, { threads });
+  const language = await loadModel(source, { threads, activationBits });
   await source.close();
   const { model } = language;
   const { createPagedCache } = model;

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { numberParser } from "./arguments";
+import { addComputeOptions } from "./compute-options";
 import type { ModelSelection } from "./open-model";
 
 /** Options that every generating command takes. */
@@ -28,7 +29,7 @@ const wholeNumber = { minimum: 0, integer: true };
 export function addGenerationOptions(command: Command, defaults: GenerationDefaults): Command {
   const number = (flag: string, text: string, range: Parameters<typeof numberParser>[0]) =>
     new Option(`${flag} <number>`, text).argParser(numberParser(range));
-  return command
+  command
     .addOption(
       new Option("-m, --model <name|path>", "name of a model, or path of a .gguf file").default(
         "smollm2-135m-instruct",
@@ -64,14 +65,8 @@ export function addGenerationOptions(command: Command, defaults: GenerationDefau
         exclusiveMinimum: true,
       }).default(1),
     )
-    .addOption(number("--seed", "makes random choices repeatable", wholeNumber))
-    .addOption(
-      number("--threads", "threads that compute (default: all of the machine, at most 8)", {
-        minimum: 1,
-        maximum: 256,
-        integer: true,
-      }),
-    )
+    .addOption(number("--seed", "makes random choices repeatable", wholeNumber));
+  return addComputeOptions(command)
     .addOption(
       new Option("--device <name>", "where to compute (default: the fastest)").choices([
         "cpu",

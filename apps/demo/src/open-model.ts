@@ -11,6 +11,8 @@ export interface ModelSelection {
   readonly kernels?: "auto" | "gpujs" | undefined;
   /** Default: as many as the device likes best. */
   readonly threads?: number | undefined;
+  /** The fewest bits of an activation; see `loadModel`. */
+  readonly activationBits?: 8 | 16 | undefined;
 }
 
 /** Where progress goes, and what stops the work. */
@@ -21,7 +23,7 @@ export interface OpenModelContext {
 
 /** Brings the model's file into the cache when it is not there, and loads it. */
 export async function openModel(
-  { model, device, kernels, threads }: ModelSelection,
+  { model, device, kernels, threads, activationBits }: ModelSelection,
   context: OpenModelContext,
 ): Promise<LanguageModel> {
   const { progress, signal } = context;
@@ -32,6 +34,7 @@ export async function openModel(
         device,
         kernels,
         threads,
+        activationBits,
         signal,
         onProgress: ({ loaded, total }) => progress.showLoading(loaded, total),
       });

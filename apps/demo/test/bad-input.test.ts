@@ -34,6 +34,7 @@ describe("bad options", () => {
     ["--repetition-penalty 0", "a number above 0, up to 2"],
     ["--seed 0.5", "an integer of 0 or more"],
     ["--threads 0", "an integer from 1 to 256"],
+    ["--activation-bits 4", "Use 8 or 16"],
     ["--device gpu", "Allowed choices are cpu, wasm"],
     ["--kernels fast", "Allowed choices are auto, gpujs"],
     ["--promt x", "unknown option '--promt' (Did you mean --prompt?)"],

@@ -101,7 +101,7 @@ async function compareAll(
   ) => {
     if (options.only !== undefined && !name.includes(options.only)) return;
     const what = { suite: "browser-decode", name, tokens, peerName, run };
-    rows.push(await compareContestants(contestants, what, options));
+    rows.push(...(await compareContestants(contestants, what, options)));
   };
   for (const length of promptLengths) {
     const prompt = promptOf(length);

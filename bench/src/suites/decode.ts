@@ -56,10 +56,13 @@ async function compareFormat(
   let textTokens: number[] = [];
   for (const threads of availableParallelism() > 1 ? [1, 2] : [1]) {
     const settings = { threads, contextSize };
-    const ours = await openOurs(await openFile(modelPath), settings);
-    const text = "The history of computing begins long before electricity: ".repeat(200);
-    textTokens = ours.language.tokenizer.encode(text);
-    contestants.push({ isOurs: true, threads, engine: ours });
+    for (const activationBits of [16, 8] as const) {
+      const ours = await openOurs(await openFile(modelPath), { ...settings, activationBits });
+      const text = "The history of computing begins long before electricity: ".repeat(200);
+      textTokens = ours.language.tokenizer.encode(text);
+      const variant = `ours with ${activationBits} bits`;
+      contestants.push({ isOurs: true, threads, variant, engine: ours });
+    }
     contestants.push({
       isOurs: false,
       threads,
@@ -69,7 +72,7 @@ async function compareFormat(
   const rows: BenchRow[] = [];
   const wanted = (name: string) => options.only === undefined || name.includes(options.only);
   const add = async (name: string, tokens: number, open: OpenCase) => {
-    if (wanted(name)) rows.push(await compare(name, tokens, contestants, open, options));
+    if (wanted(name)) rows.push(...(await compare(name, tokens, contestants, open, options)));
   };
   await add(`${format} prompt of ${promptTokens}`, promptTokens, async ({ engine }) => ({
     run: () => engine.readPrompt(textTokens.slice(0, promptTokens)),
@@ -101,17 +104,16 @@ async function compare(
   engines: readonly DecodeContestant[],
   open: OpenCase,
   options: BenchOptions,
-): Promise<BenchRow> {
+): Promise<BenchRow[]> {
   const contestants: (Contestant & { readonly opened: Awaited<ReturnType<OpenCase>> })[] = [];
   for (const contestant of engines) {
-    const { isOurs, threads } = contestant;
-    contestants.push({ isOurs, threads, opened: await open(contestant) });
+    contestants.push({ ...contestant, opened: await open(contestant) });
   }
-  const row = await compareContestants(
+  const rows = await compareContestants(
     contestants,
     { suite: "decode", name, tokens, peerName, run: ({ opened }) => opened.run() },
     options,
   );
   for (const { opened } of contestants) await opened.close();
-  return row;
+  return rows;
 }

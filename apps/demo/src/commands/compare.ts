@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { numberParser } from "../arguments";
 import { compareWays } from "../comparison/compare-ways";
 import { plotComparison } from "../comparison/comparison-plot";
+import { addComputeOptions } from "../compute-options";
 import { UsageError } from "../exit";
 import { listenForInterruption } from "../interruption";
 import { type ModelSelection, openModel } from "../open-model";
@@ -15,7 +16,6 @@ interface CompareCommandOptions extends ModelSelection {
   readonly prompt?: string;
   readonly maxTokens: number;
   readonly batchSizes: readonly number[];
-  readonly threads?: number;
   readonly svg?: string;
   readonly json: boolean;
 }
@@ -24,7 +24,7 @@ interface CompareCommandOptions extends ModelSelection {
 export function compareCommand(): Command {
   const number = (flags: string, text: string) =>
     new Option(flags, text).argParser(numberParser({ minimum: 2, integer: true }));
-  return new Command("compare")
+  const command = new Command("compare")
     .description("answer one prompt cached and not, paged, with drafts, in batches: speed, memory")
     .option("-p, --prompt <text>", "what to answer; - reads it from standard input")
     .addOption(
@@ -37,12 +37,8 @@ export function compareCommand(): Command {
       new Option("--batch-sizes <list>", "numbers of answers at once, by commas")
         .argParser(parseSizes)
         .default([2, 4, 8], "2,4,8"),
-    )
-    .addOption(
-      new Option("--threads <n>", "threads that compute").argParser(
-        numberParser({ minimum: 1, integer: true }),
-      ),
-    )
+    );
+  return addComputeOptions(command)
     .option("--svg <file>", "write a plot to a file as well")
     .option("--json", "print one JSON array instead of the table", false)
     .action(compare);

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { createEngine } from "@x/engine";
 import { Command, Option } from "commander";
 import { numberParser } from "../arguments";
+import { addComputeOptions } from "../compute-options";
 import { chooseDefaultModel } from "../embedded-model";
 import { listenForInterruption } from "../interruption";
 import { type ModelSelection, openModel } from "../open-model";
@@ -34,6 +35,7 @@ interface ServeCommandOptions extends ModelSelection {
   readonly prefixCache: boolean;
   readonly chunkedPrefill: boolean;
   readonly threads?: number;
+  readonly activationBits?: 8 | 16;
   readonly offline: boolean;
 }
 
@@ -44,7 +46,7 @@ export function serveCommand(): Command {
     text: string,
     range: Partial<Parameters<typeof numberParser>[0]> = {},
   ) => new Option(flags, text).argParser(numberParser({ minimum: 1, integer: true, ...range }));
-  return new Command("serve")
+  const command = new Command("serve")
     .description("serve many users at once, by OpenAI's protocol")
     .addOption(
       new Option("-m, --model <name|path>", "name of a model, or path of a .gguf file").default(
@@ -84,8 +86,8 @@ export function serveCommand(): Command {
     )
     .option("--speculative", "draft tokens by prompt look-up", false)
     .option("--no-prefix-cache", "compute equal beginnings every time")
-    .option("--no-chunked-prefill", "compute a prompt in one step")
-    .addOption(number("--threads <n>", "threads that compute"))
+    .option("--no-chunked-prefill", "compute a prompt in one step");
+  return addComputeOptions(command)
     .addOption(
       new Option("--device <name>", "where to compute (default: the fastest)").choices([
         "cpu",

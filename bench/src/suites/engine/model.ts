@@ -4,11 +4,19 @@ import { openFile, resolveModel } from "@x/models/node";
 /** The model that all cases run. */
 export const modelName = "smollm2-135m-instruct";
 
-/** Opens the model. @param threads - Threads that compute; default: all that pay. */
-export async function openModel(threads?: number): Promise<LanguageModel> {
+/**
+ * Opens the model.
+ *
+ * @param threads - Threads that compute; default: all that pay.
+ * @param activationBits - The fewest bits of an activation.
+ */
+export async function openModel(
+  threads?: number,
+  activationBits: 8 | 16 = 16,
+): Promise<LanguageModel> {
   const source = await openFile(await resolveModel(modelName));
   try {
-    return await loadModel(source, { threads });
+    return await loadModel(source, { threads, activationBits });
   } finally {
     await source.close();
   }

@@ -43,7 +43,9 @@ export const parallelSuite: BenchSuite = {
     const rows: BenchRow[] = [];
     for (const threads of availableParallelism() > 1 ? [1, 2] : [1]) {
       const peer = await openParallelPeer({ modelPath, threads, sequences });
-      rows.push(await compare(threads, peer, options));
+      for (const activationBits of [16, 8] as const) {
+        rows.push(await compare(threads, activationBits, peer, options));
+      }
       await peer.dispose();
     }
     return rows;
@@ -52,10 +54,11 @@ export const parallelSuite: BenchSuite = {
 
 async function compare(
   threads: number,
+  activationBits: 8 | 16,
   peer: ParallelServer,
   { rounds, log }: BenchOptions,
 ): Promise<BenchRow> {
-  using model = await openModel(threads);
+  using model = await openModel(threads, activationBits);
   const prompts = differentPrompts(model, sequences, promptTokens);
   const serveOurs = async () => {
     using engine = createEngine({ model, maxSequences: sequences, prefixCaching: false });
@@ -75,12 +78,14 @@ async function compare(
     if (round === 0) continue; // a warm-up of both
     ours.push(our);
     theirs.push(their);
-    log(`threads ${threads}, round ${round}/${rounds}: ${our.toFixed(1)} and ${their.toFixed(1)}`);
+    log(
+      `threads ${threads}, ${activationBits} bits, round ${round}/${rounds}: ${our.toFixed(1)} and ${their.toFixed(1)}`,
+    );
   }
   const [our, their] = [median(ours), median(theirs)];
   return {
     suite: "engine-parallel",
-    case: `${sequences} × (${promptTokens} + ${newTokens}) tokens (${model.kernels})`,
+    case: `${sequences} × (${promptTokens} + ${newTokens}) tokens (${model.kernels}, ${activationBits} bits)`,
     unit: "tokens/s",
     ours: our,
     peer: their,

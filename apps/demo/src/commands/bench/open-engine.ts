@@ -1,6 +1,7 @@
 import { createEngine, type Engine } from "@x/engine";
 import type { LanguageModel } from "@x/models";
 import { type Command, Option } from "commander";
+import { addComputeOptions } from "../../compute-options";
 import { listenForInterruption } from "../../interruption";
 import { type ModelSelection, openModel } from "../../open-model";
 import { createProgress } from "../../presenters/progress";
@@ -18,13 +19,12 @@ export interface EngineCommandOptions extends ModelSelection {
 
 /** Adds the options of {@link EngineCommandOptions}. */
 export function addEngineOptions(command: Command): Command {
-  return command
+  return addComputeOptions(command)
     .addOption(
       new Option("-m, --model <name|path>", "name of a model, or path of a .gguf file").default(
         "smollm2-135m-instruct",
       ),
     )
-    .addOption(numberOption("--threads <n>", "threads that compute"))
     .addOption(numberOption("--cache-mb <n>", "memory for keys and values, in MiB").default(256))
     .addOption(numberOption("--block-size <n>", "tokens of a block").default(16))
     .addOption(numberOption("--max-sequences <n>", "most sequences at a time").default(16))

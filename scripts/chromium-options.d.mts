@@ -1,4 +1,0 @@
-export declare const chromiumOptions: {
-  readonly executablePath: string;
-  readonly args: string[];
-};

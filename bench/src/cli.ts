@@ -11,6 +11,7 @@ import { parallelSuite } from "./suites/engine/parallel";
 import { flashSuite } from "./suites/flash";
 import { accuracySuite } from "./suites/kvcache/accuracy";
 import { kvcacheSuite } from "./suites/kvcache/costs";
+import { flatnessSuite } from "./suites/kvcache/flatness";
 import { restoringSuite } from "./suites/kvcache/restoring";
 import { streamingSuite } from "./suites/kvcache/streaming";
 import { matmulSuite } from "./suites/matmul";
@@ -33,6 +34,7 @@ const suites: readonly BenchSuite[] = [
   accuracySuite,
   restoringSuite,
   streamingSuite,
+  flatnessSuite,
   matmulSuite,
   rnnSuite,
   rnnTrainingSuite,

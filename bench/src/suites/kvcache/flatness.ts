@@ -6,7 +6,7 @@ const tokens = 20_000;
 const sinks = 4;
 /** Entries of the cache, sinks included. */
 const entries = 256;
-const chunk = 16;
+const chunk = 32;
 const segment = 1_000;
 
 /** Whether a token costs the same at the end of a long stream as at its beginning. */

@@ -40,3 +40,9 @@ export function median(values: readonly number[]): number {
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
 }
+
+/** The median of the faster half: on a shared machine the slower half measures the others. */
+export function medianOfFasterHalf(values: readonly number[]): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  return median(sorted.slice(0, Math.ceil(sorted.length / 2)));
+}

@@ -13,6 +13,7 @@ import { parallelSuite } from "./suites/engine/parallel";
 import { flashSuite } from "./suites/flash";
 import { accuracySuite } from "./suites/kvcache/accuracy";
 import { kvcacheSuite } from "./suites/kvcache/costs";
+import { flatnessSuite } from "./suites/kvcache/flatness";
 import { restoringSuite } from "./suites/kvcache/restoring";
 import { streamingSuite } from "./suites/kvcache/streaming";
 import { loadSuite } from "./suites/load";
@@ -39,6 +40,7 @@ const suites: readonly BenchSuite[] = [
   accuracySuite,
   restoringSuite,
   streamingSuite,
+  flatnessSuite,
   loadSuite,
   matmulSuite,
   rnnSuite,

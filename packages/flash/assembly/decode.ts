@@ -238,7 +238,6 @@ function weighKeys(
     }
     if (isHidden) hideScores(rows, lane, first, used, f32.NEGATIVE_INFINITY, scores);
     weighScores(scores, used, lane, valueSize, states);
-    if (lane + quad < end) weighScores(scores + quad * 4, used, lane + quad, valueSize, states);
   }
 }
 

@@ -190,7 +190,6 @@ function attendPanel(
   }
   const valueSize = roundUp(problem.valueSize, lanes);
   weighScores(weights, used, firstLane, valueSize, states);
-  weighScores(weights + quad * 4, used, firstLane + quad, valueSize, states);
   if (problem.dropoutKeys != 0) {
     prepareDropout(problem, batchIndex, rows, firstLane, tile.rounds);
     dropWeights(problem, rows, firstLane, begin, used, tile.rounds, weights);

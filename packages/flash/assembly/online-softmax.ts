@@ -61,12 +61,11 @@ export function startRows(
 }
 
 /**
- * Turns the scores of four rows to weights e^(score - maximum), and brings their sums and outputs to
+ * Turns the scores of eight rows to weights e^(score - maximum), and brings their sums and outputs to
  * the new maxima. A row that has seen nothing yet has the maximum -infinity, and is shifted by 0
  * instead.
  *
- * @param scores - Of the four rows, those of the next key `lanes` further.
- * @param keys - A multiple of four.
+ * @param scores - `[keys][8]`.
  */
 export function weighScores(
   scores: usize,
@@ -77,39 +76,48 @@ export function weighScores(
 ): void {
   const maximum = states.maximum + firstRow * 4;
   const sum = states.sum + firstRow * 4;
-  const before = v128.load(maximum);
+  const old0 = v128.load(maximum);
+  const old1 = v128.load(maximum, 16);
+  let new0 = old0;
+  let new1 = old1;
   const end: usize = scores + keys * lanes * 4;
-  // Two chains of maxima, so that neither waits for the other.
-  let largest = before;
-  let other = before;
-  for (let at = scores; at < end; at += 2 * lanes * 4) {
-    largest = f32x4.pmax(largest, v128.load(at));
-    other = f32x4.pmax(other, v128.load(at, 32));
+  for (let at = scores; at < end; at += lanes * 4) {
+    new0 = f32x4.pmax(new0, v128.load(at));
+    new1 = f32x4.pmax(new1, v128.load(at, 16));
   }
-  largest = f32x4.pmax(largest, other);
-  const isEmpty = f32x4.eq(largest, f32x4.splat(f32.NEGATIVE_INFINITY));
-  const shift = v128.andnot(largest, isEmpty);
-  const added = exponentiate(scores, end, shift, keys);
-  if (v128.any_true(f32x4.ne(before, largest))) {
-    const decay = exponentialOf(f32x4.sub(before, shift));
-    v128.store(sum, f32x4.mul(v128.load(sum), decay));
+  const nothing = f32x4.splat(f32.NEGATIVE_INFINITY);
+  const shift0 = v128.andnot(new0, f32x4.eq(new0, nothing));
+  const shift1 = v128.andnot(new1, f32x4.eq(new1, nothing));
+  const sum0 = exponentiate(scores, end, shift0, keys);
+  const sum1 = exponentiate(scores + quad * 4, end, shift1, keys);
+  const changed = v128.or(f32x4.ne(old0, new0), f32x4.ne(old1, new1));
+  if (v128.any_true(changed)) {
+    const decay0 = exponentialOf(f32x4.sub(old0, shift0));
+    const decay1 = exponentialOf(f32x4.sub(old1, shift1));
+    v128.store(sum, f32x4.mul(v128.load(sum), decay0));
+    v128.store(sum, f32x4.mul(v128.load(sum, 16), decay1), 16);
     // The maxima's place serves as a buffer to take the lanes apart.
-    v128.store(maximum, decay);
+    v128.store(maximum, decay0);
+    v128.store(maximum, decay1, 16);
     let output: usize = states.output + firstRow * valueSize * 4;
-    for (let lane = 0; lane < quad; lane++) {
-      const factor = v128.load32_splat(maximum + lane * 4);
-      const rowEnd: usize = output + valueSize * 4;
-      for (; output < rowEnd; output += 16) {
-        v128.store(output, f32x4.mul(v128.load(output), factor));
+    for (let lane = 0; lane < lanes; lane++) {
+      const decay = v128.load32_splat(maximum + lane * 4);
+      for (let column = 0; column < valueSize; column += quad) {
+        v128.store(output, f32x4.mul(v128.load(output), decay));
+        output += 16;
       }
     }
-    v128.store(maximum, largest);
+    v128.store(maximum, new0);
+    v128.store(maximum, new1, 16);
   }
-  v128.store(sum, f32x4.add(v128.load(sum), added));
+  v128.store(sum, f32x4.add(v128.load(sum), sum0));
+  v128.store(sum, f32x4.add(v128.load(sum, 16), sum1), 16);
 }
 
 /**
- * Replaces scores by their weights and returns the sums of these.
+ * Replaces the scores of four rows by their weights, and returns the sums of these. One vector at a
+ * time: with both halves of a panel in one loop the constants would not all fit the registers, at a
+ * cost of 5 % of the whole pass.
  *
  * @param size - Any number that is never negative, see `constant`.
  */

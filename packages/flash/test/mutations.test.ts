@@ -44,8 +44,8 @@ const mutations: readonly [name: string, file: string, right: string, wrong: str
   [
     "query heads that take turns instead of sharing in groups",
     "query-rows.ts",
-    "kvHead * group + ((firstRow + lane) % group)",
-    "kvHead + ((firstRow + lane) % group) * problem.kvHeads",
+    "kvHead * group + (row % group)",
+    "kvHead + (row % group) * problem.kvHeads",
   ],
   ["packed sequences whose keys begin at 0", "key-rows.ts", "sequence.keyStart + first", "first"],
   [

@@ -12,7 +12,12 @@ import {
 } from "@x/kvcache";
 import type { CausalLM, LanguageModel, SequenceState } from "@x/models";
 import { argmax, type Device, tensor } from "@x/tensor";
-import { type BenchOptions, type BenchRow, type BenchSuite, median } from "../../bench-row";
+import {
+  type BenchOptions,
+  type BenchRow,
+  type BenchSuite,
+  medianOfFasterHalf,
+} from "../../bench-row";
 import { modelName, openModel, textTokens } from "./text";
 
 const prompts = [16, 64, 256, 1024];
@@ -60,8 +65,8 @@ function compareWithRecomputing(language: LanguageModel, { rounds, log }: BenchO
       );
     }
     log(`prompt of ${length} done`);
-    return row(`next token after ${length}`, "ms", fastHalf(cached), {
-      figure: fastHalf(recomputed),
+    return row(`next token after ${length}`, "ms", medianOfFasterHalf(cached), {
+      figure: medianOfFasterHalf(recomputed),
       name: "recomputed",
     });
   });
@@ -96,9 +101,9 @@ function compareStores({ model }: LanguageModel, { rounds, log }: BenchOptions):
     }
     plain.crop(context);
     log(`${name} done`);
-    const peer = { figure: fastHalf(theirs), name: "dynamic" };
+    const peer = { figure: medianOfFasterHalf(theirs), name: "dynamic" };
     return [
-      row(`${name}: a token after ${context}`, "ms", fastHalf(ours), peer),
+      row(`${name}: a token after ${context}`, "ms", medianOfFasterHalf(ours), peer),
       row(`${name}: memory at ${context}`, "MB", bytes / 1e6, {
         figure: (2 * layers * kvHeads * headDim * 4 * context) / 1e6,
         name: "dynamic",
@@ -119,8 +124,8 @@ function compareWithProgram(language: LanguageModel, { rounds }: BenchOptions): 
     ours.push(timed(() => step(model, own, 1000 + round)));
     theirs.push(timed(() => step(model, plain, 1000 + round)));
   }
-  const peer = { figure: fastHalf(theirs), name: "dynamic" };
-  return row(`no store asked for: a token after ${context}`, "ms", fastHalf(ours), peer);
+  const peer = { figure: medianOfFasterHalf(theirs), name: "dynamic" };
+  return row(`no store asked for: a token after ${context}`, "ms", medianOfFasterHalf(ours), peer);
 }
 
 /** A state whose cache holds normally distributed keys and values. */
@@ -168,12 +173,6 @@ function timed(run: () => void): number {
   const startedAt = performance.now();
   run();
   return performance.now() - startedAt;
-}
-
-/** The median of the faster half: on a shared machine the slower half measures the others. */
-function fastHalf(times: readonly number[]): number {
-  const sorted = [...times].sort((left, right) => left - right);
-  return median(sorted.slice(0, Math.ceil(sorted.length / 2)));
 }
 
 function row(

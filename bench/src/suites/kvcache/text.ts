@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type LanguageModel, loadModel } from "@x/models";
+import { type LanguageModel, type LoadModelOptions, loadModel } from "@x/models";
 import { openFile, resolveModel } from "@x/models/node";
 import type { Tensor } from "@x/tensor";
 
@@ -7,10 +7,10 @@ import type { Tensor } from "@x/tensor";
 export const modelName = "smollm2-135m-instruct";
 
 /** Loads the model. Dispose it. */
-export async function openModel(): Promise<LanguageModel> {
+export async function openModel(options: LoadModelOptions = {}): Promise<LanguageModel> {
   const source = await openFile(await resolveModel(modelName));
   try {
-    return await loadModel(source);
+    return await loadModel(source, options);
   } finally {
     await source.close();
   }

@@ -150,7 +150,9 @@ export function attend(
             const cell = cellOf(bias, b, h, i, j);
             biasGradient[cell] = round(biasGradient[cell]! + scoreGradient);
           }
-          factors[j] = round((softcap > 0 ? round(scoreGradient * bends[j]!) : scoreGradient) * scale);
+          factors[j] = round(
+            (softcap > 0 ? round(scoreGradient * bends[j]!) : scoreGradient) * scale,
+          );
         }
         arithmetic.addToRows(rowsOf(valueGradient, valueSize), kept, arriving, o, low, high);
         arithmetic.addRows(queryGradient, q, factors, rowsOf(keys, keySize), low, high);

@@ -12,7 +12,7 @@ const maximumMegabytes = {
   "@x/attention-linear": 6.5,
   "@x/flash": 6.5,
   "@x/kvcache": 6.5,
-  "@x/models": 10,
+  "@x/models": 10.5,
   "@x/rnn": 6.5,
   "@x/paged-scheduler": 1,
   "@x/engine": 14,

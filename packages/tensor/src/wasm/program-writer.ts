@@ -64,7 +64,7 @@ const productsPerStreamedChunk = 240_000;
 const chunksPerThread = 3;
 
 /** Rows of activations from which weights are unpacked for all of them: `quantized-rows.ts`. */
-const panelledRows = 3;
+const panelledRows = 4;
 
 /** More chunks than this would only cost. */
 const mostChunks = 256;

@@ -7,6 +7,10 @@ export interface BenchPage {
   openPeer(threads: number, contextSize: number): Promise<BrowserEngine>;
 }
 
+declare global {
+  var benchPage: BenchPage;
+}
+
 /** The module of `bench/peers` that the page imports. */
 interface PeerModule {
   openPeer(options: BrowserEngineOptions): Promise<BrowserEngine>;
@@ -34,13 +38,10 @@ async function openOurs(options: BrowserEngineOptions): Promise<BrowserEngine> {
 const model = fetch("/model.gguf").then((response) => response.blob());
 const peerUrl = "/peers/wllama.mjs";
 
-Object.assign(globalThis, {
-  benchPage: {
-    openOurs: async (threads, contextSize) =>
-      openOurs({ model: await model, threads, contextSize }),
-    openPeer: async (threads, contextSize) => {
-      const { openPeer } = (await import(peerUrl)) as PeerModule;
-      return openPeer({ model: await model, threads, contextSize });
-    },
-  } satisfies BenchPage,
-});
+globalThis.benchPage = {
+  openOurs: async (threads, contextSize) => openOurs({ model: await model, threads, contextSize }),
+  openPeer: async (threads, contextSize) => {
+    const { openPeer } = (await import(peerUrl)) as PeerModule;
+    return openPeer({ model: await model, threads, contextSize });
+  },
+};

@@ -6,7 +6,7 @@ import { chromium, type JSHandle, type Page } from "playwright";
 import { chromiumOptions } from "../../../scripts/chromium-options.mjs";
 import type { BenchOptions, BenchRow, BenchSuite } from "../bench-row";
 import type { BrowserEngine, BrowserPrompt } from "../browser/browser-engine";
-import type { BenchPage } from "../browser/page";
+import type {} from "../browser/page";
 import { serveIsolated } from "../browser/serve-isolated";
 import { type Contestant, compareContestants } from "../compare-contestants";
 import { installPeers, peersDirectory } from "../peers";
@@ -75,7 +75,7 @@ async function openContestants(page: Page, options: BenchOptions): Promise<Brows
     for (const isOurs of [true, false]) {
       const engine = await page.evaluateHandle(
         (settings) => {
-          const { benchPage } = globalThis as unknown as { readonly benchPage: BenchPage };
+          const { benchPage } = globalThis;
           const open = settings.isOurs ? benchPage.openOurs : benchPage.openPeer;
           return open(settings.threads, settings.contextSize);
         },

@@ -2,6 +2,7 @@ import { type LanguageModel, loadModel, type SequenceState } from "@x/models";
 import { openFile, resolveModel } from "@x/models/node";
 import { argmax } from "@x/tensor";
 import type { BenchRow, BenchSuite } from "../bench-row";
+import { slope } from "../slope";
 
 const modelName = "smollm2-135m-instruct";
 const tokens = 50_000;
@@ -86,7 +87,7 @@ function row(
   const [first = Number.NaN, last = Number.NaN] = [values[0], values.at(-1)];
   return {
     suite: "endurance",
-    case: `${name}, growing by ${slope(values).toPrecision(2)} per ${tokensPerPart} tokens`,
+    case: `${name}, growing by ${slope([...values.entries()]).toPrecision(2)} per ${tokensPerPart} tokens`,
     unit,
     ours: last,
     peer: first,
@@ -95,13 +96,4 @@ function row(
     threads: 1,
     node: process.version,
   };
-}
-
-/** Of the straight line through the values, by least squares. */
-function slope(values: readonly number[]): number {
-  const mean = (list: readonly number[]) => list.reduce((sum, one) => sum + one, 0) / list.length;
-  const center = (values.length - 1) / 2;
-  const middle = mean(values);
-  const covariance = mean(values.map((value, index) => (index - center) * (value - middle)));
-  return covariance / mean(values.map((_, index) => (index - center) ** 2));
 }

@@ -138,22 +138,27 @@ function multiplySixRows(
   outStride: usize,
   accumulate: bool,
 ): void {
+  const out1 = out + outStride;
+  const out2 = out1 + outStride;
+  const out3 = out2 + outStride;
+  const out4 = out3 + outStride;
+  const out5 = out4 + outStride;
   const zero = f32x4.splat(0);
   let s0 = zero, s1 = zero, s2 = zero, s3 = zero, s4 = zero, s5 = zero;
   let t0 = zero, t1 = zero, t2 = zero, t3 = zero, t4 = zero, t5 = zero;
   if (accumulate) {
-    s0 = v128.load(out + 0 * outStride);
-    t0 = v128.load(out + 0 * outStride, 16);
-    s1 = v128.load(out + 1 * outStride);
-    t1 = v128.load(out + 1 * outStride, 16);
-    s2 = v128.load(out + 2 * outStride);
-    t2 = v128.load(out + 2 * outStride, 16);
-    s3 = v128.load(out + 3 * outStride);
-    t3 = v128.load(out + 3 * outStride, 16);
-    s4 = v128.load(out + 4 * outStride);
-    t4 = v128.load(out + 4 * outStride, 16);
-    s5 = v128.load(out + 5 * outStride);
-    t5 = v128.load(out + 5 * outStride, 16);
+    s0 = v128.load(out);
+    t0 = v128.load(out, 16);
+    s1 = v128.load(out1);
+    t1 = v128.load(out1, 16);
+    s2 = v128.load(out2);
+    t2 = v128.load(out2, 16);
+    s3 = v128.load(out3);
+    t3 = v128.load(out3, 16);
+    s4 = v128.load(out4);
+    t4 = v128.load(out4, 16);
+    s5 = v128.load(out5);
+    t5 = v128.load(out5, 16);
   }
   let a1 = a0 + aStride;
   let a2 = a1 + aStride;
@@ -164,8 +169,7 @@ function multiplySixRows(
   while (a0 < end) {
     const left = v128.load(b);
     const right = v128.load(b, 16);
-    let x = zero;
-    x = v128.load32_splat(a0);
+    let x = v128.load32_splat(a0);
     s0 = multiplyAdd(x, left, s0);
     t0 = multiplyAdd(x, right, t0);
     x = v128.load32_splat(a1);
@@ -193,21 +197,16 @@ function multiplySixRows(
   }
   v128.store(out, s0);
   v128.store(out, t0, 16);
-  out += outStride;
-  v128.store(out, s1);
-  v128.store(out, t1, 16);
-  out += outStride;
-  v128.store(out, s2);
-  v128.store(out, t2, 16);
-  out += outStride;
-  v128.store(out, s3);
-  v128.store(out, t3, 16);
-  out += outStride;
-  v128.store(out, s4);
-  v128.store(out, t4, 16);
-  out += outStride;
-  v128.store(out, s5);
-  v128.store(out, t5, 16);
+  v128.store(out1, s1);
+  v128.store(out1, t1, 16);
+  v128.store(out2, s2);
+  v128.store(out2, t2, 16);
+  v128.store(out3, s3);
+  v128.store(out3, t3, 16);
+  v128.store(out4, s4);
+  v128.store(out4, t4, 16);
+  v128.store(out5, s5);
+  v128.store(out5, t5, 16);
 }
 
 /** One row of `a` times eight columns of `b`. */

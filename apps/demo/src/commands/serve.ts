@@ -34,8 +34,6 @@ interface ServeCommandOptions extends ModelSelection {
   readonly speculative: boolean;
   readonly prefixCache: boolean;
   readonly chunkedPrefill: boolean;
-  readonly threads?: number;
-  readonly activationBits?: 8 | 16;
   readonly offline: boolean;
 }
 

@@ -4,6 +4,7 @@ import { flashDecode } from "@x/flash";
 import { createDevice, type Device, type Tensor, tidy } from "@x/tensor";
 import { lineChart } from "../../adding/line-chart";
 import { type BenchOptions, type BenchRow, type BenchSuite, median } from "../../bench-row";
+import { slope } from "../../slope";
 import { bucketFigure } from "./bucket-figure";
 import { attendAtOnce } from "./exact";
 import {
@@ -174,23 +175,19 @@ function crossover(flat: Points, rising: Points): number {
 }
 
 function slopeRow(name: string, points: Points, device: Device): BenchRow {
-  const slope = logSlope(points.filter(([length]) => length >= (lengths[0] ?? 0)));
+  const logarithmic = logSlope(points.filter(([length]) => length >= (lengths[0] ?? 0)));
   return {
     ...described(name, "log-log slope × 100", device),
-    ours: 100 * slope,
+    ours: 100 * logarithmic,
     peer: null,
     peerName: null,
     ratio: null,
   };
 }
 
-/** Least-squares slope of ln y over ln x. */
+/** The slope of ln y over ln x. */
 function logSlope(points: Points): number {
-  const logs = points.map(([x, y]) => [Math.log(x), Math.log(y)] as const);
-  const mean = (part: 0 | 1) => logs.reduce((sum, one) => sum + one[part], 0) / logs.length;
-  const [mx, my] = [mean(0), mean(1)];
-  const covariance = logs.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0);
-  return covariance / logs.reduce((sum, [x]) => sum + (x - mx) ** 2, 0);
+  return slope(points.map(([x, y]) => [Math.log(x), Math.log(y)] as const));
 }
 
 function described(name: string, unit: string, device: Device) {

@@ -1,5 +1,6 @@
 import { sinkStore } from "@x/kvcache";
 import { type BenchRow, type BenchSuite, median, medianOfFasterHalf } from "../../bench-row";
+import { slope } from "../../slope";
 import { modelName, openModel, textTokens } from "./text";
 
 const tokens = 20_000;
@@ -43,22 +44,10 @@ export const flatnessSuite: BenchSuite = {
         median(full),
       ),
     );
-    const change = (100 * slope(full)) / median(full);
+    const change = (100 * slope([...full.entries()])) / median(full);
     return [...rows, row(`slope over ${segment} tokens`, "% of a token's time", change)];
   },
 };
-
-/** Least-squares slope of `values` over their index. */
-function slope(values: readonly number[]): number {
-  const meanIndex = (values.length - 1) / 2;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  let [covariance, variance] = [0, 0];
-  for (const [index, value] of values.entries()) {
-    covariance += (index - meanIndex) * (value - mean);
-    variance += (index - meanIndex) ** 2;
-  }
-  return covariance / variance;
-}
 
 function row(name: string, unit: string, ours: number, peer?: number): BenchRow {
   return {
